@@ -1,0 +1,3 @@
+//! The `unstuck` binary.
+
+fn main() {}
