@@ -1,1 +1,16 @@
-//! Skeleton.
+//! Talks to Okta, the MDMs and Slack, and answers in the domain's words.
+//!
+//! A trait names a capability, not a vendor. Reading is apart from acting: a sweep is handed readers only, the executor
+//! alone gets actions. Vendor JSON stays in each vendor's private `wire` module.
+
+pub mod error;
+pub mod http;
+pub mod permit;
+pub mod source_clock;
+
+mod traits;
+
+pub use error::ConnectorError;
+pub use permit::WritePermit;
+pub use source_clock::SourceClock;
+pub use traits::*;

@@ -1,0 +1,15 @@
+//! The words of the domain: what was observed, what was found, what is planned, how a repair stands.
+
+mod finding;
+mod ids;
+mod log;
+mod observation;
+mod plan;
+mod repair;
+
+pub use finding::*;
+pub use ids::*;
+pub use log::*;
+pub use observation::*;
+pub use plan::*;
+pub use repair::*;
