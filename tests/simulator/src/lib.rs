@@ -1,1 +1,21 @@
-//! Skeleton.
+//! The vendors' side of the wire for tests, demos and benchmarks: an Okta org, Microsoft Graph,
+//! Jamf Pro and Slack over one stateful world. It knows nothing of the product that talks to it.
+
+mod clock;
+mod connection;
+mod faults;
+mod http;
+mod ledger;
+mod limits;
+mod serve;
+mod world;
+
+pub use clock::SimClock;
+pub use connection::{
+    Connection, IntuneConnection, JamfConnection, OktaConnection, SlackConnection,
+};
+pub use faults::{Fault, Faults};
+pub use ledger::{Ledger, RecordedEffect, RecordedRequest, RequestId, Server};
+pub use world::{
+    DeviceStatus, DeviceView, MachineKey, Mdm, Persona, Platform, SignInOutcome, UserStatus, World,
+};

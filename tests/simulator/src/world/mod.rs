@@ -1,0 +1,101 @@
+//! The company behind the wire: people, machines, certificates, Okta's records and the MDMs' records.
+//! A fault is put in here as a fact (an expired certificate, a missing link), never into an answer.
+
+mod acts;
+mod effect;
+mod hardware;
+mod ids;
+mod lifecycle;
+mod log;
+mod mdm;
+mod mdm_intune;
+mod mdm_jamf;
+mod okta_device;
+mod people;
+mod policy;
+mod scep;
+mod sign_in;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use chrono::{DateTime, Utc};
+
+use crate::clock::SimClock;
+use crate::ledger::RequestId;
+
+pub use acts::{DeviceView, SignInOutcome};
+pub(crate) use effect::Effect;
+pub(crate) use hardware::*;
+pub use hardware::{MachineKey, Platform};
+pub(crate) use lifecycle::LifecycleError;
+pub(crate) use log::{Actor, LogDevice, LogEvent, Target};
+pub use mdm::Mdm;
+pub(crate) use mdm::*;
+pub use okta_device::DeviceStatus;
+pub(crate) use okta_device::{Enrolment, Link, OktaDevice, StaleRow};
+pub(crate) use people::{GroupKind, OktaGroup, Person};
+pub use people::{Persona, UserStatus};
+pub(crate) use policy::{App, OktaVerify, Policy, Rule};
+pub(crate) use state::{Org, RepairTargets, State};
+
+/// An id that many records share.
+pub(crate) type Id = Arc<str>;
+
+/// A handle on the world; clones see the same world. Each method takes the lock for a moment.
+#[derive(Clone, Debug)]
+pub struct World {
+    state: Arc<Mutex<State>>,
+    clock: SimClock,
+}
+
+impl World {
+    pub(crate) fn new(state: State, clock: SimClock) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            clock,
+        }
+    }
+
+    /// The simulated time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Runs everything that is due by now.
+    pub fn settle(&self) {
+        drop(self.settled());
+    }
+
+    /// When the next delayed effect is due.
+    pub fn next_due(&self) -> Option<DateTime<Utc>> {
+        self.settled().queue.next_due()
+    }
+
+    /// Reads or changes the settled world, as nobody in particular.
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        act(&mut self.settled())
+    }
+
+    /// Changes the settled world on behalf of a request: effects are recorded under its number.
+    pub(crate) fn on_behalf_of<R>(
+        &self,
+        request: RequestId,
+        act: impl FnOnce(&mut State) -> R,
+    ) -> R {
+        let mut state = self.settled();
+        state.request = Some(request);
+        let result = act(&mut state);
+        state.request = None;
+        result
+    }
+
+    fn settled(&self) -> MutexGuard<'_, State> {
+        let mut state = self
+            .state
+            .lock()
+            .expect("no code panics while it holds the world");
+        state.settle(self.clock.now());
+        state
+    }
+}

@@ -1,0 +1,203 @@
+//! All the facts of the world in one place, with the look-ups that every server needs.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use super::effect::Queue;
+use super::ids::Ids;
+use super::{
+    App, Category, Certificate, IntuneDevice, JamfComputer, LogEvent, Machine, MachineKey, Mdm,
+    MdmGroup, OktaDevice, OktaGroup, OktaVerify, Person, Policy, Profile, ProfileKey, Script,
+    ScriptRun,
+};
+use super::{Id, Issuer};
+use crate::ledger::{Ledger, RecordedEffect, RequestId};
+
+/// Facts of the Okta org as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Org {
+    /// `00o…`.
+    pub id: Id,
+    pub subdomain: &'static str,
+    pub company: &'static str,
+    /// Entra tenant id.
+    pub tenant_id: String,
+    /// 40 hex digits: the CA in the SCEP URL.
+    pub ca_instance: String,
+    /// `rac…`: the SCEP configuration.
+    pub scep_config: Id,
+    /// Whether the Early Access read of authenticator enrolments is on.
+    pub enrolments_api: bool,
+    /// Whether the Early Access read of certificate authorities is on.
+    pub ca_api: bool,
+    /// Whether Okta writes `pki.cert.issue` when its SCEP endpoint issues.
+    pub issue_events: bool,
+    /// Whether Intune shows certificate rows.
+    pub intune_certificate_rows: bool,
+    /// Base URLs, known once the servers listen.
+    pub okta_url: String,
+    pub graph_url: String,
+    pub jamf_url: String,
+}
+
+impl Org {
+    /// The issuer's distinguished name.
+    pub(crate) fn issuer_name(&self, issuer: Issuer) -> String {
+        let (subdomain, org) = match issuer {
+            Issuer::Org => (self.subdomain, &*self.id),
+            Issuer::OtherOrg => ("acme-preview", "00o7preview00tenant0"),
+        };
+        format!("CN=Organization Intermediate Authority, OU={org}, DC={subdomain}, DC=okta, DC=com")
+    }
+
+    /// The SCEP URL of the endpoint-management configuration.
+    pub(crate) fn scep_url(&self) -> String {
+        format!(
+            "{}/pki/{}/scep/{}",
+            self.okta_url, self.ca_instance, self.scep_config
+        )
+    }
+}
+
+/// What a person prepared in the vendors' consoles for repairs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RepairTargets {
+    pub fastpass_group: String,
+    pub sign_in_app: String,
+    pub intune_hold_group: String,
+    pub intune_target_group: String,
+    pub intune_hold_category: String,
+    pub intune_machine_profile: String,
+    pub intune_machine_group: String,
+    pub intune_cleanup_script: String,
+    pub jamf_hold_group: String,
+    pub jamf_target_group: String,
+    pub jamf_machine_profile: String,
+    pub jamf_machine_group: String,
+}
+
+/// The facts.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub now: DateTime<Utc>,
+    pub ids: Ids,
+    pub org: Org,
+    pub targets: RepairTargets,
+    pub people: BTreeMap<Id, Person>,
+    pub logins: HashMap<String, Id>,
+    pub okta_groups: BTreeMap<Id, OktaGroup>,
+    pub devices: BTreeMap<Id, OktaDevice>,
+    /// Records that were deleted: the log still speaks of them.
+    pub deleted_devices: BTreeMap<Id, OktaDevice>,
+    /// Devices by linked user.
+    pub devices_of: HashMap<Id, Vec<Id>>,
+    pub apps: BTreeMap<Id, App>,
+    pub policies: BTreeMap<Id, Policy>,
+    pub okta_verify: OktaVerify,
+    pub log: Vec<LogEvent>,
+    pub machines: Vec<Machine>,
+    pub certificates: BTreeMap<Id, Certificate>,
+    pub profiles: Vec<Profile>,
+    pub mdm_groups: BTreeMap<String, MdmGroup>,
+    pub jamf: BTreeMap<u32, JamfComputer>,
+    pub intune: BTreeMap<String, IntuneDevice>,
+    pub categories: BTreeMap<String, Category>,
+    pub scripts: BTreeMap<String, Script>,
+    pub script_runs: Vec<ScriptRun>,
+    pub queue: Queue,
+    pub ledger: Ledger,
+    /// The request on whose behalf the world is being changed.
+    pub request: Option<RequestId>,
+    /// An event type that never appears in the log, however often it happens.
+    pub hidden_event_types: Vec<String>,
+    /// How long lists and searches lag behind a change.
+    pub index_lag: chrono::Duration,
+}
+
+impl State {
+    pub(crate) fn machine(&self, key: MachineKey) -> &Machine {
+        &self.machines[key.0]
+    }
+
+    pub(crate) fn machine_mut(&mut self, key: MachineKey) -> &mut Machine {
+        &mut self.machines[key.0]
+    }
+
+    pub(crate) fn profile(&self, key: ProfileKey) -> &Profile {
+        &self.profiles[key.0]
+    }
+
+    /// The profile of this MDM with this id.
+    pub(crate) fn profile_by_id(&self, mdm: Mdm, id: &str) -> Option<&Profile> {
+        self.profiles
+            .iter()
+            .find(|profile| profile.mdm == mdm && profile.id == id)
+    }
+
+    /// A user by Okta id, login or e-mail.
+    pub(crate) fn person(&self, id_or_login: &str) -> Option<&Person> {
+        self.people.get(id_or_login).or_else(|| {
+            let id = self.logins.get(&id_or_login.to_lowercase())?;
+            self.people.get(id)
+        })
+    }
+
+    /// The newest MDM records of a machine.
+    pub(crate) fn jamf_of(&self, machine: MachineKey) -> Option<&JamfComputer> {
+        self.jamf
+            .values()
+            .rev()
+            .find(|computer| computer.machine == machine)
+    }
+
+    pub(crate) fn intune_of(&self, machine: MachineKey) -> Option<&IntuneDevice> {
+        self.intune
+            .values()
+            .filter(|device| device.machine == machine)
+            .max_by_key(|device| device.enrolled)
+    }
+
+    /// The machine with this serial.
+    pub(crate) fn machine_by_serial(&self, serial: &str) -> Option<MachineKey> {
+        self.machines
+            .iter()
+            .find(|machine| machine.serial == serial)
+            .map(|machine| machine.key)
+    }
+
+    /// Records what a call changed.
+    pub(crate) fn effect(
+        &self,
+        kind: &str,
+        target: impl Into<String>,
+        before: impl Into<String>,
+        after: impl Into<String>,
+    ) {
+        self.ledger.effect(RecordedEffect {
+            at: self.now,
+            request: self.request,
+            kind: kind.to_owned(),
+            target: target.into(),
+            before: before.into(),
+            after: after.into(),
+        });
+    }
+
+    /// The record changes; lists keep showing the older row for a while.
+    pub(crate) fn touch_device(&mut self, id: &str) {
+        let (now, lag) = (self.now, self.index_lag);
+        if let Some(device) = self.devices.get_mut(id) {
+            device.stale_row = (lag > chrono::Duration::zero()).then(|| super::StaleRow {
+                until: Some(now + lag),
+                last_updated: device.last_updated,
+                managed: device
+                    .links
+                    .iter()
+                    .map(|link| (link.user.clone(), link.managed))
+                    .collect(),
+            });
+            device.last_updated = now;
+        }
+    }
+}
