@@ -8,6 +8,7 @@ mod http;
 mod ledger;
 mod limits;
 mod serve;
+pub mod slack;
 mod world;
 
 pub use clock::SimClock;
