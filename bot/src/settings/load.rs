@@ -26,7 +26,11 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// Takes the variables of this process.
     pub fn of_process() -> Self {
-        Self(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
+        Self(
+            std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     /// One variable.
@@ -37,7 +41,11 @@ impl Environment {
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(iter: I) -> Self {
-        Self(iter.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
+        Self(
+            iter.into_iter()
+                .map(|(k, v)| (k.into(), v.into()))
+                .collect(),
+        )
     }
 }
 
@@ -50,13 +58,17 @@ pub fn locate(named: Option<&Path>, environment: &Environment) -> Result<PathBuf
         return Ok(path.into());
     }
     let places = ["unstuck.toml", "/etc/unstuck/unstuck.toml"];
-    places.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| {
-        Problems(vec![Problem {
-            place: Place::File(places[0].into()),
-            message: "there is no settings file".into(),
-            hint: "run `unstuck init` to write one, or name it with --config FILE".into(),
-        }])
-    })
+    places
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.exists())
+        .ok_or_else(|| {
+            Problems(vec![Problem {
+                place: Place::File(places[0].into()),
+                message: "there is no settings file".into(),
+                hint: "run `unstuck init` to write one, or name it with --config FILE".into(),
+            }])
+        })
 }
 
 /// Reads the file, lays the environment over it and checks everything; all problems at once.
@@ -68,7 +80,14 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Settings, Problems
             hint: "run `unstuck init` to write one, or name another with --config FILE".into(),
         }])
     })?;
-    Loader { file, text: &text, environment, problems: Vec::new(), lines: BTreeMap::new() }.run()
+    Loader {
+        file,
+        text: &text,
+        environment,
+        problems: Vec::new(),
+        lines: BTreeMap::new(),
+    }
+    .run()
 }
 
 struct Loader<'a> {
@@ -85,7 +104,11 @@ impl Loader<'_> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
-            self.problem(at, error.message().to_owned(), "see deploy/unstuck.toml for the whole file with comments");
+            self.problem(
+                at,
+                error.message().to_owned(),
+                "see deploy/unstuck.toml for the whole file with comments",
+            );
         }
         let mut values = toml::Table::new();
         self.table("", document.get_ref(), ROOT, &mut values);
@@ -94,17 +117,26 @@ impl Loader<'_> {
         if !self.problems.is_empty() {
             return Err(Problems(self.problems));
         }
-        let decoded = config::Config::try_from(&values).and_then(config::Config::try_deserialize::<Settings>);
+        let decoded =
+            config::Config::try_from(&values).and_then(config::Config::try_deserialize::<Settings>);
         let mut settings = match decoded {
             Ok(settings) => settings,
             Err(error) => {
-                self.problem(0, error.to_string(), "see deploy/unstuck.toml for the whole file with comments");
+                self.problem(
+                    0,
+                    error.to_string(),
+                    "see deploy/unstuck.toml for the whole file with comments",
+                );
                 return Err(Problems(self.problems));
             }
         };
         settings.file = self.file.into();
         self.check(&settings);
-        if self.problems.is_empty() { Ok(settings) } else { Err(Problems(self.problems)) }
+        if self.problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Problems(self.problems))
+        }
     }
 
     fn table(&mut self, path: &str, table: &DeTable<'_>, keys: &[Key], out: &mut toml::Table) {
@@ -112,8 +144,16 @@ impl Loader<'_> {
             let at = name.span().start;
             let Some(key) = keys.iter().find(|key| key.name == name.get_ref()) else {
                 let near = nearest(name.get_ref(), keys);
-                let place = if path.is_empty() { "at the top level".into() } else { format!("in [{path}]") };
-                self.problem(at, format!("unknown key `{}` {place}", name.get_ref()), near);
+                let place = if path.is_empty() {
+                    "at the top level".into()
+                } else {
+                    format!("in [{path}]")
+                };
+                self.problem(
+                    at,
+                    format!("unknown key `{}` {place}", name.get_ref()),
+                    near,
+                );
                 continue;
             };
             let path = join(path, key.name);
@@ -124,7 +164,12 @@ impl Loader<'_> {
         }
     }
 
-    fn value(&mut self, path: &str, value: &Spanned<DeValue<'_>>, key: &Key) -> Option<toml::Value> {
+    fn value(
+        &mut self,
+        path: &str,
+        value: &Spanned<DeValue<'_>>,
+        key: &Key,
+    ) -> Option<toml::Value> {
         let at = value.span().start;
         match (key.kind, value.get_ref()) {
             (Kind::Table(keys), DeValue::Table(table)) => {
@@ -138,7 +183,11 @@ impl Loader<'_> {
                     let path = format!("{path}[{index}]");
                     self.lines.insert(path.clone(), item.span().start);
                     let DeValue::Table(table) = item.get_ref() else {
-                        self.problem(item.span().start, format!("`{path}` must be a table"), key.hint);
+                        self.problem(
+                            item.span().start,
+                            format!("`{path}` must be a table"),
+                            key.hint,
+                        );
                         continue;
                     };
                     let mut out = toml::Table::new();
@@ -152,7 +201,12 @@ impl Loader<'_> {
                 for (name, members) in table {
                     let path = join(path, name.get_ref());
                     self.lines.insert(path.clone(), name.span().start);
-                    let group = Key { name: "", kind: Kind::Texts, required: false, hint: key.hint };
+                    let group = Key {
+                        name: "",
+                        kind: Kind::Texts,
+                        required: false,
+                        hint: key.hint,
+                    };
                     if let Some(members) = self.value(&path, members, &group) {
                         out.insert(name.get_ref().to_string(), members);
                     }
@@ -164,7 +218,9 @@ impl Loader<'_> {
                 for item in items {
                     match item.get_ref() {
                         DeValue::String(text) => list.push(toml::Value::String(text.to_string())),
-                        other => self.wrong_type(item.span().start, path, "a list of texts", other, key),
+                        other => {
+                            self.wrong_type(item.span().start, path, "a list of texts", other, key)
+                        }
                     }
                 }
                 Some(toml::Value::Array(list))
@@ -172,20 +228,30 @@ impl Loader<'_> {
             (
                 Kind::Text | Kind::Secret | Kind::Url | Kind::Word(_) | Kind::Duration,
                 DeValue::String(text),
-            ) => self.text(At::Offset(at), path, text, key).map(toml::Value::String),
+            ) => self
+                .text(At::Offset(at), path, text, key)
+                .map(toml::Value::String),
             (Kind::Bool, DeValue::Boolean(value)) => Some(toml::Value::Boolean(*value)),
             (Kind::Integer(low, high), DeValue::Integer(number)) => {
                 let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
                 match number.filter(|number| (low..=high).contains(number)) {
                     Some(number) => Some(toml::Value::Integer(number)),
                     None => {
-                        self.problem(at, format!("`{path}` must be a whole number from {low} to {high}"), key.hint);
+                        self.problem(
+                            at,
+                            format!("`{path}` must be a whole number from {low} to {high}"),
+                            key.hint,
+                        );
                         None
                     }
                 }
             }
-            (Kind::Number, DeValue::Float(number)) => self.number(At::Offset(at), path, number.as_str(), key),
-            (Kind::Number, DeValue::Integer(number)) => self.number(At::Offset(at), path, number.as_str(), key),
+            (Kind::Number, DeValue::Float(number)) => {
+                self.number(At::Offset(at), path, number.as_str(), key)
+            }
+            (Kind::Number, DeValue::Integer(number)) => {
+                self.number(At::Offset(at), path, number.as_str(), key)
+            }
             (kind, other) => {
                 self.wrong_type(at, path, kind_name(kind), other, key);
                 None
@@ -194,9 +260,17 @@ impl Loader<'_> {
     }
 
     fn number(&mut self, at: At<'_>, path: &str, text: &str, key: &Key) -> Option<toml::Value> {
-        let number = text.replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+        let number = text
+            .replace('_', "")
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite() && *number > 0.0);
         if number.is_none() {
-            self.problem_at(at, format!("`{path}` must be a number above zero"), key.hint);
+            self.problem_at(
+                at,
+                format!("`{path}` must be a number above zero"),
+                key.hint,
+            );
         }
         number.map(toml::Value::Float)
     }
@@ -205,7 +279,8 @@ impl Loader<'_> {
     fn text(&mut self, at: At<'_>, path: &str, text: &str, key: &Key) -> Option<String> {
         if let Kind::Secret = key.kind {
             if SecretRef::parse(text).is_none() {
-                let message = format!("`{path}` holds a secret in plain text; settings hold references only");
+                let message =
+                    format!("`{path}` holds a secret in plain text; settings hold references only");
                 self.problem_at(at, message, format!("write {}", key.hint));
                 return None;
             }
@@ -214,7 +289,10 @@ impl Loader<'_> {
         // Any other string may be a reference too, and is resolved at once.
         let text = match SecretRef::parse(text).filter(|_| !path.ends_with("bind")) {
             None => text.to_owned(),
-            Some(reference) => match reference.read(self.environment, self.file.parent().unwrap_or(Path::new("."))) {
+            Some(reference) => match reference.read(
+                self.environment,
+                self.file.parent().unwrap_or(Path::new(".")),
+            ) {
                 Ok(value) => secrecy::ExposeSecret::expose_secret(&value).to_owned(),
                 Err(error) => {
                     self.problem_at(at, format!("`{path}`: {error}"), key.hint);
@@ -223,14 +301,21 @@ impl Loader<'_> {
             },
         };
         let problem = match key.kind {
-            Kind::Word(words) if path.starts_with("mdm") && MDM_KINDS_LATER.contains(&text.as_str()) => Some(format!(
-                "`{path}`: there is no connector for `{text}` yet; this version has {}",
+            Kind::Word(words)
+                if path.starts_with("mdm") && MDM_KINDS_LATER.contains(&text.as_str()) =>
+            {
+                Some(format!(
+                    "`{path}`: there is no connector for `{text}` yet; this version has {}",
+                    words.join(", ")
+                ))
+            }
+            Kind::Word(words) if !words.contains(&text.as_str()) => Some(format!(
+                "`{path}` must be one of {}, not `{text}`",
                 words.join(", ")
             )),
-            Kind::Word(words) if !words.contains(&text.as_str()) => {
-                Some(format!("`{path}` must be one of {}, not `{text}`", words.join(", ")))
+            Kind::Duration if parse_duration(&text).is_none() => {
+                Some(format!("`{path}`: `{text}` is no duration"))
             }
-            Kind::Duration if parse_duration(&text).is_none() => Some(format!("`{path}`: `{text}` is no duration")),
             Kind::Url => url_problem(&text).map(|problem| format!("`{path}`: {problem}")),
             _ if text.is_empty() => Some(format!("`{path}` is empty")),
             _ => None,
@@ -248,9 +333,14 @@ impl Loader<'_> {
     fn overrides(&mut self, values: &mut toml::Table) {
         let environment = self.environment;
         for (name, text) in &environment.0 {
-            let Some(rest) = name.strip_prefix("UNSTUCK__") else { continue };
+            let Some(rest) = name.strip_prefix("UNSTUCK__") else {
+                continue;
+            };
             let parts: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
-            if self.override_in(At::Variable(name), "", &parts, ROOT, values, text).is_none() {
+            if self
+                .override_in(At::Variable(name), "", &parts, ROOT, values, text)
+                .is_none()
+            {
                 let message = "names no setting (or no [[mdm]] or [[schedule]] of that name)";
                 let hint = "for example UNSTUCK__OKTA__ORG_URL or UNSTUCK__MDM__INTUNE__CLIENT_ID";
                 self.problem_at(At::Variable(name), message, hint);
@@ -272,13 +362,19 @@ impl Loader<'_> {
         let path = join(path, key.name);
         match key.kind {
             Kind::Table(keys) if !rest.is_empty() => {
-                let table = out.entry(key.name).or_insert_with(|| toml::Table::new().into()).as_table_mut()?;
+                let table = out
+                    .entry(key.name)
+                    .or_insert_with(|| toml::Table::new().into())
+                    .as_table_mut()?;
                 self.override_in(at, &path, rest, keys, table, text)
             }
             Kind::Tables(keys) => {
                 let (name, rest) = rest.split_first()?;
                 let position = |item: &toml::Value| {
-                    let this = item.get("name").and_then(toml::Value::as_str).unwrap_or_default();
+                    let this = item
+                        .get("name")
+                        .and_then(toml::Value::as_str)
+                        .unwrap_or_default();
                     this.replace('-', "_").eq_ignore_ascii_case(name)
                 };
                 let list = out.get_mut(key.name)?.as_array_mut()?;
@@ -289,7 +385,10 @@ impl Loader<'_> {
             _ if !rest.is_empty() => None,
             Kind::Table(_) | Kind::Groups => None,
             Kind::Texts => {
-                let list = text.split(',').map(|item| item.trim().to_owned().into()).collect();
+                let list = text
+                    .split(',')
+                    .map(|item| item.trim().to_owned().into())
+                    .collect();
                 out.insert(key.name.into(), toml::Value::Array(list));
                 Some(())
             }
@@ -301,9 +400,17 @@ impl Loader<'_> {
                 Some(())
             }
             Kind::Integer(low, high) => {
-                match text.parse::<i64>().ok().filter(|number| (low..=high).contains(number)) {
+                match text
+                    .parse::<i64>()
+                    .ok()
+                    .filter(|number| (low..=high).contains(number))
+                {
                     Some(number) => drop(out.insert(key.name.into(), number.into())),
-                    None => self.problem_at(at, format!("must be a whole number from {low} to {high}"), key.hint),
+                    None => self.problem_at(
+                        at,
+                        format!("must be a whole number from {low} to {high}"),
+                        key.hint,
+                    ),
                 }
                 Some(())
             }
@@ -330,7 +437,9 @@ impl Loader<'_> {
                 (_, None) if key.required && !self.lines.contains_key(&path) => {
                     self.problem(at, format!("`{path}` is missing"), key.hint);
                 }
-                (Kind::Table(keys), Some(toml::Value::Table(table))) => self.required(&path, keys, table, here),
+                (Kind::Table(keys), Some(toml::Value::Table(table))) => {
+                    self.required(&path, keys, table, here)
+                }
                 (Kind::Tables(keys), Some(toml::Value::Array(items))) => {
                     for (index, item) in items.iter().enumerate() {
                         let path = format!("{path}[{index}]");
@@ -374,16 +483,28 @@ impl Loader<'_> {
         for (index, mdm) in settings.mdm.iter().enumerate() {
             let path = format!("mdm[{index}]");
             let well_formed = mdm.name.starts_with(|c: char| c.is_ascii_lowercase())
-                && mdm.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-            if !well_formed || ["okta", "log", "scep", "operator", "slack"].contains(&mdm.name.as_str()) {
+                && mdm
+                    .name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            if !well_formed
+                || ["okta", "log", "scep", "operator", "slack"].contains(&mdm.name.as_str())
+            {
                 self.at_key(
                     &format!("{path}.name"),
                     format!("`{path}.name`: `{}` cannot be used as a name", mdm.name),
                     "lower-case letters, digits and _, beginning with a letter; not okta, log, scep, operator, slack",
                 );
             }
-            if settings.mdm[..index].iter().any(|other| other.name == mdm.name) {
-                self.at_key(&path, format!("two [[mdm]] tables are named `{}`", mdm.name), "names must differ");
+            if settings.mdm[..index]
+                .iter()
+                .any(|other| other.name == mdm.name)
+            {
+                self.at_key(
+                    &path,
+                    format!("two [[mdm]] tables are named `{}`", mdm.name),
+                    "names must differ",
+                );
             }
             let needed: &[(&str, bool)] = match mdm.kind.as_str() {
                 "jamf" => &[
@@ -399,7 +520,11 @@ impl Loader<'_> {
             };
             for (name, missing) in needed {
                 if *missing {
-                    self.at_key(&path, format!("`{path}.{name}` is missing"), "see deploy/unstuck.toml");
+                    self.at_key(
+                        &path,
+                        format!("`{path}.{name}` is missing"),
+                        "see deploy/unstuck.toml",
+                    );
                 }
             }
             for platform in mdm.platforms.iter().flatten() {
@@ -416,36 +541,67 @@ impl Loader<'_> {
             && slack.app_token.is_none()
             && slack.signing_secret.is_none()
         {
-            self.at_key("slack", "[slack] has neither app_token nor signing_secret".into(), "app_token for Socket Mode");
+            self.at_key(
+                "slack",
+                "[slack] has neither app_token nor signing_secret".into(),
+                "app_token for Socket Mode",
+            );
         }
         for (path, zone) in settings
             .schedule
             .iter()
             .enumerate()
             .map(|(index, schedule)| (format!("schedule[{index}].timezone"), &schedule.timezone))
-            .chain([("approvals.timezone".to_owned(), &settings.approvals.timezone)])
+            .chain([(
+                "approvals.timezone".to_owned(),
+                &settings.approvals.timezone,
+            )])
         {
             if zone.parse::<Tz>().is_err() {
-                self.at_key(&path, format!("`{path}`: `{zone}` is no IANA time zone"), r#"such as "Europe/Berlin""#);
+                self.at_key(
+                    &path,
+                    format!("`{path}`: `{zone}` is no IANA time zone"),
+                    r#"such as "Europe/Berlin""#,
+                );
             }
         }
         for (index, schedule) in settings.schedule.iter().enumerate() {
             if let Err(error) = crate::cron::Crontab::parse(&schedule.cron) {
                 let path = format!("schedule[{index}].cron");
-                self.at_key(&path, format!("`{path}`: {error}"), r#"five or six fields: "0 7 * * Mon-Fri""#);
+                self.at_key(
+                    &path,
+                    format!("`{path}`: {error}"),
+                    r#"five or six fields: "0 7 * * Mon-Fri""#,
+                );
             }
         }
-        if let Err(error) = crate::hours::Hours::parse(&settings.approvals.hours, &settings.approvals.timezone) {
-            self.at_key("approvals.hours", format!("`approvals.hours`: {error}"), r#""always" or "Mon-Fri 08:00-18:00""#);
+        if let Err(error) =
+            crate::hours::Hours::parse(&settings.approvals.hours, &settings.approvals.timezone)
+        {
+            self.at_key(
+                "approvals.hours",
+                format!("`approvals.hours`: {error}"),
+                r#""always" or "Mon-Fri 08:00-18:00""#,
+            );
         }
-        let members = settings.approvals.approvers.iter().map(|member| ("approvals.approvers".to_owned(), member));
-        let grouped = settings.approvals.groups.iter().flat_map(|(name, members)| {
-            members.iter().map(move |member| (format!("approvals.groups.{name}"), member))
-        });
-        for (path, member) in members.chain(grouped).collect::<Vec<_>>() {
-            let known = ["usergroup:", "user:", "cli:"].iter().any(|kind| {
-                member.strip_prefix(kind).is_some_and(|id| !id.is_empty())
+        let members = settings
+            .approvals
+            .approvers
+            .iter()
+            .map(|member| ("approvals.approvers".to_owned(), member));
+        let grouped = settings
+            .approvals
+            .groups
+            .iter()
+            .flat_map(|(name, members)| {
+                members
+                    .iter()
+                    .map(move |member| (format!("approvals.groups.{name}"), member))
             });
+        for (path, member) in members.chain(grouped).collect::<Vec<_>>() {
+            let known = ["usergroup:", "user:", "cli:"]
+                .iter()
+                .any(|kind| member.strip_prefix(kind).is_some_and(|id| !id.is_empty()));
             if !known {
                 self.at_key(
                     &path,
@@ -469,10 +625,17 @@ impl Loader<'_> {
             );
         }
         if settings.web.bind.parse::<std::net::SocketAddr>().is_err() {
-            self.at_key("web.bind", "`web.bind` is no address with a port".into(), r#""127.0.0.1:8080""#);
+            self.at_key(
+                "web.bind",
+                "`web.bind` is no address with a port".into(),
+                r#""127.0.0.1:8080""#,
+            );
         }
         let url = &settings.database.url;
-        if !(url.starts_with("sqlite://") || url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+        if !(url.starts_with("sqlite://")
+            || url.starts_with("postgres://")
+            || url.starts_with("postgresql://"))
+        {
             self.at_key(
                 "database.url",
                 "`database.url` is neither sqlite:// nor postgres://".into(),
@@ -480,17 +643,33 @@ impl Loader<'_> {
             );
         }
         if matches!(url.strip_prefix("sqlite://"), Some(":memory:" | "")) {
-            self.at_key("database.url", "`database.url` must name a file".into(), r#""sqlite://unstuck.db""#);
+            self.at_key(
+                "database.url",
+                "`database.url` must name a file".into(),
+                r#""sqlite://unstuck.db""#,
+            );
         }
     }
 
     fn wrong_type(&mut self, at: usize, path: &str, wanted: &str, got: &DeValue<'_>, key: &Key) {
-        self.problem(at, format!("`{path}` must be {wanted}, not {}", type_name(got)), key.hint);
+        self.problem(
+            at,
+            format!("`{path}` must be {wanted}, not {}", type_name(got)),
+            key.hint,
+        );
     }
 
     fn at_key(&mut self, path: &str, message: String, hint: &str) {
-        let parent = path.rsplit_once('.').map(|(parent, _)| parent).unwrap_or_default();
-        let at = self.lines.get(path).or_else(|| self.lines.get(parent)).copied().unwrap_or(0);
+        let parent = path
+            .rsplit_once('.')
+            .map(|(parent, _)| parent)
+            .unwrap_or_default();
+        let at = self
+            .lines
+            .get(path)
+            .or_else(|| self.lines.get(parent))
+            .copied()
+            .unwrap_or(0);
         self.problem(at, message, hint);
     }
 
@@ -505,10 +684,18 @@ impl Loader<'_> {
                 let before = &self.text.as_bytes()[..at.min(self.text.len())];
                 let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
                 let excerpt = self.text.lines().nth(line - 1).unwrap_or_default();
-                Place::Line { file: self.file.into(), line, excerpt: redact(excerpt) }
+                Place::Line {
+                    file: self.file.into(),
+                    line,
+                    excerpt: redact(excerpt),
+                }
             }
         };
-        self.problems.push(Problem { place, message: message.into(), hint: hint.into() });
+        self.problems.push(Problem {
+            place,
+            message: message.into(),
+            hint: hint.into(),
+        });
     }
 }
 
@@ -521,9 +708,16 @@ enum At<'a> {
 
 /// An excerpt must not repeat a secret that somebody wrote in plain text.
 fn redact(line: &str) -> String {
-    let secret = ["token", "secret", "private_key", "url"].iter().any(|word| line.contains(word));
+    let secret = ["token", "secret", "private_key", "url"]
+        .iter()
+        .any(|word| line.contains(word));
     match line.split_once('=') {
-        Some((key, value)) if secret && !value.contains("env:") && !value.contains("file:") && !value.contains("http") => {
+        Some((key, value))
+            if secret
+                && !value.contains("env:")
+                && !value.contains("file:")
+                && !value.contains("http") =>
+        {
             format!("{key}= …")
         }
         Some((key, value)) if secret && value.contains('@') => format!("{key}= …"),
@@ -532,7 +726,11 @@ fn redact(line: &str) -> String {
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.into() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.into()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 fn kind_name(kind: Kind) -> &'static str {
@@ -565,19 +763,31 @@ fn type_name(value: &DeValue<'_>) -> &'static str {
 fn nearest(name: &str, keys: &[Key]) -> String {
     match crate::words::nearest(name, keys.iter().map(|key| key.name)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known here: {}", keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "known here: {}",
+            keys.iter()
+                .map(|key| key.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 
 fn url_problem(text: &str) -> Option<String> {
-    let Ok(url) = url::Url::parse(text) else { return Some(format!("`{text}` is no URL")) };
+    let Ok(url) = url::Url::parse(text) else {
+        return Some(format!("`{text}` is no URL"));
+    };
     match url.scheme() {
-        _ if !url.username().is_empty() || url.password().is_some() => Some("a URL must not hold a credential".into()),
+        _ if !url.username().is_empty() || url.password().is_some() => {
+            Some("a URL must not hold a credential".into())
+        }
         _ if url.host_str().is_none() => Some(format!("`{text}` names no host")),
         "https" => None,
         "http" if is_loopback(text) => None,
         "http" => Some("plain http is for loopback only".into()),
-        other => Some(format!("`{other}` is no scheme for a vendor URL; use https")),
+        other => Some(format!(
+            "`{other}` is no scheme for a vendor URL; use https"
+        )),
     }
 }
 

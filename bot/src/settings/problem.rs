@@ -34,7 +34,11 @@ pub enum Place {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Line { file, line, excerpt } => {
+            Place::Line {
+                file,
+                line,
+                excerpt,
+            } => {
                 writeln!(f, "{}:{line}: {}", file.display(), self.message)?;
                 writeln!(f, "    {}", excerpt.trim_end())?;
             }
@@ -54,6 +58,11 @@ impl fmt::Display for Problems {
         for problem in &self.0 {
             writeln!(f, "{problem}")?;
         }
-        write!(f, "{} problem{} in the settings", self.0.len(), if self.0.len() == 1 { "" } else { "s" })
+        write!(
+            f,
+            "{} problem{} in the settings",
+            self.0.len(),
+            if self.0.len() == 1 { "" } else { "s" }
+        )
     }
 }

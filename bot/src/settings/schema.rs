@@ -39,40 +39,88 @@ pub(super) struct Key {
 }
 
 const fn key(name: &'static str, kind: Kind, hint: &'static str) -> Key {
-    Key { name, kind, required: false, hint }
+    Key {
+        name,
+        kind,
+        required: false,
+        hint,
+    }
 }
 
 const fn need(name: &'static str, kind: Kind, hint: &'static str) -> Key {
-    Key { name, kind, required: true, hint }
+    Key {
+        name,
+        kind,
+        required: true,
+        hint,
+    }
 }
 
-const SUBJECT_PATTERN: Key =
-    key("subject_pattern", Kind::Text, r#"a regular expression such as "(?i)managementAttestation""#);
-const ISSUERS: Key = key("issuers", Kind::Texts, r#"a list such as ["Organization Intermediate Authority"]"#);
-const SCEP_PROFILES: Key =
-    key("scep_profiles", Kind::Texts, r#"names or ids of the SCEP profiles, globs: ["*Okta*SCEP*"]"#);
+const SUBJECT_PATTERN: Key = key(
+    "subject_pattern",
+    Kind::Text,
+    r#"a regular expression such as "(?i)managementAttestation""#,
+);
+const ISSUERS: Key = key(
+    "issuers",
+    Kind::Texts,
+    r#"a list such as ["Organization Intermediate Authority"]"#,
+);
+const SCEP_PROFILES: Key = key(
+    "scep_profiles",
+    Kind::Texts,
+    r#"names or ids of the SCEP profiles, globs: ["*Okta*SCEP*"]"#,
+);
 const SCEP_URL: Key = key("scep_url", Kind::Url, "the SCEP URL that the profile uses");
 
 /// The top level.
 pub(super) const ROOT: &[Key] = &[
     key(
         "database",
-        Kind::Table(&[key("url", Kind::Text, r#""sqlite://unstuck.db", or "env:DATABASE_URL" for postgres://…"#)]),
+        Kind::Table(&[key(
+            "url",
+            Kind::Text,
+            r#""sqlite://unstuck.db", or "env:DATABASE_URL" for postgres://…"#,
+        )]),
         "a table: [database]",
     ),
     need(
         "okta",
         Kind::Table(&[
-            need("org_url", Kind::Url, r#"the org's own URL: "https://acme.okta.com""#),
+            need(
+                "org_url",
+                Kind::Url,
+                r#"the org's own URL: "https://acme.okta.com""#,
+            ),
             key("org_id", Kind::Text, r#"the org's id, "00o…""#),
             key("api_token", Kind::Secret, r#""env:OKTA_API_TOKEN""#),
-            key("client_id", Kind::Text, r#"client id of an API service app, "0oa…""#),
-            key("private_key", Kind::Secret, r#""file:okta.pem": PEM or JWK"#),
+            key(
+                "client_id",
+                Kind::Text,
+                r#"client id of an API service app, "0oa…""#,
+            ),
+            key(
+                "private_key",
+                Kind::Secret,
+                r#""file:okta.pem": PEM or JWK"#,
+            ),
             key("key_id", Kind::Text, "the kid that Okta shows for the key"),
             key("dpop", Kind::Bool, "true or false"),
-            key("requests_per_minute", Kind::Integer(1, 10_000), "Okta gives one token about 50 device requests a minute"),
-            key("confirm_per_sweep", Kind::Integer(1, 1_000_000), "500 is the default"),
-            key("fastpass_group", Kind::Text, r#"the exact group id, "00g…""#),
+            key(
+                "requests_per_minute",
+                Kind::Integer(1, 10_000),
+                "Okta gives one token about 50 device requests a minute",
+            ),
+            key(
+                "confirm_per_sweep",
+                Kind::Integer(1, 1_000_000),
+                "500 is the default",
+            ),
+            key(
+                "fastpass_group",
+                Kind::Text,
+                r#"the exact group id, "00g…""#,
+            ),
             key("sign_in_app", Kind::Text, r#"the exact app id, "0oa…""#),
             key("allow_app_mapping", Kind::Bool, "true or false"),
         ]),
@@ -83,13 +131,21 @@ pub(super) const ROOT: &[Key] = &[
         Kind::Tables(&[
             need("name", Kind::Text, r#"a short name: "jamf""#),
             need("kind", Kind::Word(MDM_KINDS), "the vendor"),
-            key("platforms", Kind::Texts, r#"["WINDOWS"], ["MACOS"] or both"#),
+            key(
+                "platforms",
+                Kind::Texts,
+                r#"["WINDOWS"], ["MACOS"] or both"#,
+            ),
             key("url", Kind::Url, r#""https://acme.jamfcloud.com""#),
             key("tenant_id", Kind::Text, "the Entra tenant"),
             key("client_id", Kind::Text, "the API client's id"),
             key("client_secret", Kind::Secret, r#""env:JAMF_CLIENT_SECRET""#),
             key("graph_url", Kind::Url, r#""https://graph.microsoft.com""#),
-            key("login_url", Kind::Url, r#""https://login.microsoftonline.com""#),
+            key(
+                "login_url",
+                Kind::Url,
+                r#""https://login.microsoftonline.com""#,
+            ),
             key("hold_group", Kind::Text, "the exact group id"),
             key("target_group", Kind::Text, "the exact group id"),
             key("hold_category", Kind::Text, "the device category's name"),
@@ -103,7 +159,11 @@ pub(super) const ROOT: &[Key] = &[
         ]),
         "a list of tables: [[mdm]]",
     ),
-    key("attestation", Kind::Table(&[SUBJECT_PATTERN, ISSUERS, SCEP_PROFILES, SCEP_URL]), "a table: [attestation]"),
+    key(
+        "attestation",
+        Kind::Table(&[SUBJECT_PATTERN, ISSUERS, SCEP_PROFILES, SCEP_URL]),
+        "a table: [attestation]",
+    ),
     key(
         "detect",
         Kind::Table(&[
@@ -118,7 +178,11 @@ pub(super) const ROOT: &[Key] = &[
             key("api_url", Kind::Url, r#""https://slack.com/api""#),
             key("bot_token", Kind::Secret, r#""env:SLACK_BOT_TOKEN""#),
             key("app_token", Kind::Secret, r#""env:SLACK_APP_TOKEN""#),
-            key("signing_secret", Kind::Secret, r#""env:SLACK_SIGNING_SECRET""#),
+            key(
+                "signing_secret",
+                Kind::Secret,
+                r#""env:SLACK_SIGNING_SECRET""#,
+            ),
             need("channel", Kind::Text, r#"the channel's id, "C0…""#),
         ]),
         "a table: [slack]",
@@ -126,19 +190,39 @@ pub(super) const ROOT: &[Key] = &[
     key(
         "approvals",
         Kind::Table(&[
-            key("approvers", Kind::Texts, r#"["usergroup:S0…", "user:U0…", "cli:ann"]"#),
+            key(
+                "approvers",
+                Kind::Texts,
+                r#"["usergroup:S0…", "user:U0…", "cli:ann"]"#,
+            ),
             key("hours", Kind::Text, r#""always" or "Mon-Fri 08:00-18:00""#),
-            key("timezone", Kind::Text, r#"an IANA zone such as "Europe/Berlin""#),
-            key("groups", Kind::Groups, r#"names with lists: security = ["user:U0…"]"#),
+            key(
+                "timezone",
+                Kind::Text,
+                r#"an IANA zone such as "Europe/Berlin""#,
+            ),
+            key(
+                "groups",
+                Kind::Groups,
+                r#"names with lists: security = ["user:U0…"]"#,
+            ),
         ]),
         "a table: [approvals]",
     ),
     key(
         "safety",
         Kind::Table(&[
-            key("mode", Kind::Word(&["observe", "approve"]), "what may happen"),
+            key(
+                "mode",
+                Kind::Word(&["observe", "approve"]),
+                "what may happen",
+            ),
             key("stop_file", Kind::Text, r#""unstuck.stop""#),
-            key("first_day_cap", Kind::Integer(1, 10_000), "10 is the default"),
+            key(
+                "first_day_cap",
+                Kind::Integer(1, 10_000),
+                "10 is the default",
+            ),
         ]),
         "a table: [safety]",
     ),
@@ -151,8 +235,16 @@ pub(super) const ROOT: &[Key] = &[
         ]),
         "a table: [exclusions]",
     ),
-    key("web", Kind::Table(&[key("bind", Kind::Text, r#""127.0.0.1:8080""#)]), "a table: [web]"),
-    key("playbooks", Kind::Table(&[key("dir", Kind::Text, "a folder")]), "a table: [playbooks]"),
+    key(
+        "web",
+        Kind::Table(&[key("bind", Kind::Text, r#""127.0.0.1:8080""#)]),
+        "a table: [web]",
+    ),
+    key(
+        "playbooks",
+        Kind::Table(&[key("dir", Kind::Text, "a folder")]),
+        "a table: [playbooks]",
+    ),
     key(
         "log",
         Kind::Table(&[
@@ -161,13 +253,25 @@ pub(super) const ROOT: &[Key] = &[
         ]),
         "a table: [log]",
     ),
-    key("clock", Kind::Table(&[key("speed", Kind::Number, "1.0")]), "a table: [clock]"),
+    key(
+        "clock",
+        Kind::Table(&[key("speed", Kind::Number, "1.0")]),
+        "a table: [clock]",
+    ),
     key(
         "schedule",
         Kind::Tables(&[
             need("name", Kind::Text, r#"a short name: "weekday-sweep""#),
-            need("cron", Kind::Text, r#"five or six fields: "0 7 * * Mon-Fri""#),
-            key("timezone", Kind::Text, r#"an IANA zone such as "Europe/Berlin""#),
+            need(
+                "cron",
+                Kind::Text,
+                r#"five or six fields: "0 7 * * Mon-Fri""#,
+            ),
+            key(
+                "timezone",
+                Kind::Text,
+                r#"an IANA zone such as "Europe/Berlin""#,
+            ),
         ]),
         "a list of tables: [[schedule]]",
     ),
@@ -177,4 +281,11 @@ pub(super) const ROOT: &[Key] = &[
 pub(super) const MDM_KINDS: &[&str] = &["intune", "jamf"];
 
 /// Vendors that the design names and that have no connector yet.
-pub(super) const MDM_KINDS_LATER: &[&str] = &["workspace_one", "kandji", "fleet", "addigy", "mosyle", "generic"];
+pub(super) const MDM_KINDS_LATER: &[&str] = &[
+    "workspace_one",
+    "kandji",
+    "fleet",
+    "addigy",
+    "mosyle",
+    "generic",
+];

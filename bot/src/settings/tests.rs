@@ -70,7 +70,9 @@ mode = "yolo"
 
 #[test]
 fn what_single_keys_cannot_tell_is_told_too() {
-    let text = GOOD.replace("name = \"jamf\"", "name = \"okta\"").replace("client_id = \"abc\"\n", "");
+    let text = GOOD
+        .replace("name = \"jamf\"", "name = \"okta\"")
+        .replace("client_id = \"abc\"\n", "");
     insta::assert_snapshot!(problems(&text, &[]).join("\n"), @"
     7: `mdm[0].name`: `okta` cannot be used as a name (lower-case letters, digits and _, beginning with a letter; not okta, log, scep, operator, slack)
     6: `mdm[0].client_id` is missing (see deploy/unstuck.toml)
@@ -108,7 +110,13 @@ fn the_environment_overrides_the_file_and_tables_go_by_name() {
 #[test]
 fn an_override_can_give_what_the_file_lacks() {
     let text = GOOD.replace("org_url = \"https://acme.okta.com\"\n", "");
-    assert!(read(&text, &[("UNSTUCK__OKTA__ORG_URL", "https://acme.okta.com")]).is_ok());
+    assert!(
+        read(
+            &text,
+            &[("UNSTUCK__OKTA__ORG_URL", "https://acme.okta.com")]
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -129,12 +137,94 @@ fn a_fast_clock_needs_loopback_everywhere() {
 
 #[test]
 fn plain_http_is_for_loopback() {
-    assert!(problems(&GOOD.replace("https://acme.okta", "http://acme.okta"), &[])[0].contains("loopback"));
-    assert!(read(&GOOD.replace("https://acme.okta.com", "http://127.0.0.1:9000"), &[]).is_ok());
+    assert!(
+        problems(&GOOD.replace("https://acme.okta", "http://acme.okta"), &[])[0]
+            .contains("loopback")
+    );
+    assert!(
+        read(
+            &GOOD.replace("https://acme.okta.com", "http://127.0.0.1:9000"),
+            &[]
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn a_missing_file_says_how_to_make_one() {
-    let problems = load(Path::new("/nowhere/unstuck.toml"), &Environment::default()).map(|_| ()).unwrap_err();
+    let problems = load(Path::new("/nowhere/unstuck.toml"), &Environment::default())
+        .map(|_| ())
+        .unwrap_err();
     assert!(problems.to_string().contains("unstuck init"));
+}
+
+/// The sample without prose: `#key = value` lines become settings.
+fn sample_with_every_key() -> String {
+    let sample = include_str!("../../../deploy/unstuck.toml");
+    let uncomment = |line: &str| match line.strip_prefix('#') {
+        Some(rest)
+            if rest.starts_with('[') || rest.starts_with(|c: char| c.is_ascii_lowercase()) =>
+        {
+            rest.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    sample.lines().map(uncomment).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_sample_loads_as_it_stands() {
+    let settings = read(include_str!("../../../deploy/unstuck.toml"), &[]).unwrap();
+    assert_eq!(settings.mdm.len(), 2);
+}
+
+#[test]
+fn the_sample_shows_every_key_and_no_other() {
+    fn walk(
+        path: &str,
+        keys: &[super::schema::Key],
+        table: &toml::Table,
+        missing: &mut Vec<String>,
+    ) {
+        use super::schema::Kind;
+        for key in keys {
+            let path = format!("{path}.{}", key.name);
+            match (key.kind, table.get(key.name)) {
+                (_, None) => missing.push(path),
+                (Kind::Table(keys), Some(value)) => {
+                    walk(&path, keys, value.as_table().unwrap(), missing)
+                }
+                (Kind::Tables(keys), Some(value)) => {
+                    let items = value
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|item| item.as_table().unwrap().clone());
+                    walk(
+                        &path,
+                        keys,
+                        &items
+                            .reduce(|mut all, item| {
+                                all.extend(item);
+                                all
+                            })
+                            .unwrap(),
+                        missing,
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    // A key the schema does not know is a problem of its own; two credentials are the one that is meant here.
+    let text = sample_with_every_key();
+    insta::assert_snapshot!(problems(&text, &[]).join("\n"), @"13: [okta] has two credentials (keep api_token, or client_id with private_key)");
+    let mut missing = Vec::new();
+    walk(
+        "",
+        super::schema::ROOT,
+        &text.parse::<toml::Table>().unwrap(),
+        &mut missing,
+    );
+    assert!(missing.is_empty(), "not in the sample: {missing:?}");
 }
