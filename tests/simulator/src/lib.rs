@@ -4,9 +4,12 @@
 mod clock;
 mod connection;
 mod faults;
+mod fleet;
 mod http;
+mod jamf;
 mod ledger;
 mod limits;
+mod scalar;
 mod serve;
 pub mod slack;
 mod world;
@@ -16,6 +19,7 @@ pub use connection::{
     Connection, IntuneConnection, JamfConnection, OktaConnection, SlackConnection,
 };
 pub use faults::{Fault, Faults};
+pub use fleet::{BUILT_CAUSES, FleetOptions, ScriptedDevice, Truth};
 pub use ledger::{Ledger, RecordedEffect, RecordedRequest, RequestId, Server};
 pub use world::{
     DeviceStatus, DeviceView, MachineKey, Mdm, Persona, Platform, SignInOutcome, UserStatus, World,

@@ -326,19 +326,9 @@ impl State {
 
     /// Everything by which a scope or a group of its MDM can name this machine.
     pub(crate) fn scope_members(&self, machine: MachineKey) -> Vec<String> {
-        let mut members = Vec::new();
-        for computer in self
-            .jamf
-            .values()
-            .filter(|record| record.machine == machine)
-        {
-            members.push(computer.id.to_string());
-        }
-        for device in self
-            .intune
-            .values()
-            .filter(|record| record.machine == machine)
-        {
+        let held = self.machine(machine);
+        let mut members: Vec<String> = held.jamf_ids.iter().map(u32::to_string).collect();
+        for device in held.intune_ids.iter().filter_map(|id| self.intune.get(id)) {
             members.push(device.entra_object_id.clone());
             let user = device.user.as_ref().and_then(|user| self.people.get(user));
             members.extend(user.map(|person| person.entra_id.clone()));

@@ -108,6 +108,9 @@ pub(crate) struct Machine {
     pub site: &'static str,
     /// The MDM it is enrolled in by the user's own account of things.
     pub mdm: Option<Mdm>,
+    /// Its records in Jamf and in Intune, oldest first.
+    pub jamf_ids: Vec<u32>,
+    pub intune_ids: Vec<String>,
     /// Whether it can be reached by push and check in.
     pub online: bool,
     pub okta_verify: Option<String>,

@@ -242,4 +242,6 @@ pub(crate) struct ScriptRun {
     pub device: String,
     pub requested: DateTime<Utc>,
     pub finished: Option<DateTime<Utc>>,
+    /// Thumbprints of the certificates it removed.
+    pub removed: Vec<String>,
 }

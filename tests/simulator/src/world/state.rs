@@ -8,7 +8,7 @@ use super::effect::Queue;
 use super::ids::Ids;
 use super::{
     App, Category, Certificate, IntuneDevice, JamfComputer, LogEvent, Machine, MachineKey, Mdm,
-    MdmGroup, OktaDevice, OktaGroup, OktaVerify, Person, Policy, Profile, ProfileKey, Script,
+    MdmGroup, MdmService, OktaDevice, OktaGroup, OktaVerify, Person, Policy, Profile, ProfileKey, Script,
     ScriptRun,
 };
 use super::{Id, Issuer};
@@ -105,6 +105,8 @@ pub(crate) struct State {
     pub categories: BTreeMap<String, Category>,
     pub scripts: BTreeMap<String, Script>,
     pub script_runs: Vec<ScriptRun>,
+    /// What the MDM services remember and how they behave beyond these records.
+    pub mdm: MdmService,
     pub queue: Queue,
     pub ledger: Ledger,
     /// The request on whose behalf the world is being changed.
@@ -143,19 +145,16 @@ impl State {
         })
     }
 
-    /// The newest MDM records of a machine.
+    /// The newest Jamf record of a machine.
     pub(crate) fn jamf_of(&self, machine: MachineKey) -> Option<&JamfComputer> {
-        self.jamf
-            .values()
-            .rev()
-            .find(|computer| computer.machine == machine)
+        let ids = &self.machine(machine).jamf_ids;
+        ids.iter().rev().find_map(|id| self.jamf.get(id))
     }
 
+    /// The newest Intune record of a machine.
     pub(crate) fn intune_of(&self, machine: MachineKey) -> Option<&IntuneDevice> {
-        self.intune
-            .values()
-            .filter(|device| device.machine == machine)
-            .max_by_key(|device| device.enrolled)
+        let ids = &self.machine(machine).intune_ids;
+        ids.iter().rev().find_map(|id| self.intune.get(id))
     }
 
     /// The machine with this serial.

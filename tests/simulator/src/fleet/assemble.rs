@@ -1,0 +1,565 @@
+//! Draws healthy lives, lets faults change them, and writes the result into the world.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Duration, Utc};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::blueprint::{
+    Account, Blueprint, CertificatePlan, Delivery, Placement, RecordPlan, SerialShown,
+};
+use super::causes::{self, Dice};
+use super::names;
+use super::org::Landscape;
+use super::truth::{BUILT_CAUSES, Shown, Truth, judge};
+use super::{FleetOptions, ScriptedDevice};
+use crate::world::{
+    DeviceStatus, Effect, Id, LogEvent, MachineKey, Mdm, Person, Persona, State, UserStatus,
+};
+
+/// Fleets above this size keep a thinner history.
+const LARGE: usize = 20_000;
+
+/// Makes machines one after the other.
+pub(super) struct Builder {
+    pub state: State,
+    pub landscape: Landscape,
+    pub options: FleetOptions,
+    pub large: bool,
+    pub events: Vec<LogEvent>,
+    rng: StdRng,
+    truths: Vec<Truth>,
+    healthy_owners: Vec<Id>,
+    /// Certificates of healthy machines, to copy from.
+    pub healthy_certificates: Vec<Id>,
+}
+
+/// What noise took away from a machine's records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Missing {
+    pub okta_serial: bool,
+    pub okta_udid: bool,
+    pub okta_os_version: bool,
+    pub mdm_email: bool,
+}
+
+impl Builder {
+    pub(super) fn new(
+        state: State,
+        landscape: Landscape,
+        options: FleetOptions,
+        devices: usize,
+    ) -> Self {
+        let mut state = state;
+        let rng = StdRng::from_rng(&mut state.ids.rng);
+        Self {
+            state,
+            landscape,
+            options,
+            large: devices > LARGE,
+            events: Vec::new(),
+            rng,
+            truths: Vec::new(),
+            healthy_owners: Vec::new(),
+            healthy_certificates: Vec::new(),
+        }
+    }
+
+    pub(super) fn rng(&mut self) -> &mut StdRng {
+        &mut self.rng
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.state.now
+    }
+
+    /// A person of the pool who has a healthy machine.
+    pub(super) fn any_healthy_owner(&mut self) -> Option<Id> {
+        if self.healthy_owners.is_empty() {
+            return None;
+        }
+        let index = self.rng.random_range(0..self.healthy_owners.len());
+        Some(self.healthy_owners[index].clone())
+    }
+
+    /// One machine with this fault; a scripted one has neither noise nor chance owners.
+    pub(super) fn machine(
+        &mut self,
+        cause: &'static str,
+        mdm: Mdm,
+        scripted: Option<&ScriptedDevice>,
+    ) {
+        let owner = match scripted {
+            Some(script) => self.scripted_owner(script),
+            None if cause == "healthy" && self.rng.random_bool(0.12) => {
+                self.any_healthy_owner().unwrap_or_else(|| self.new_person())
+            }
+            None => self.new_person(),
+        };
+        let mut blueprint = self.healthy(cause, mdm, owner.clone());
+        self.vary(&mut blueprint);
+        let now = self.now();
+        let mut dice = Dice {
+            now,
+            rng: &mut self.rng,
+        };
+        causes::apply(&mut blueprint, &mut dice);
+        if cause == "shared_user_store_only" {
+            self.add_second_user(&mut blueprint);
+        }
+        let missing = match scripted {
+            Some(_) => Missing::default(),
+            None => self.missing(),
+        };
+        let key = self.assemble(blueprint, missing);
+        if let Some(script) = scripted {
+            self.rename(key, script);
+        }
+        if cause == "healthy" && scripted.is_none() {
+            self.healthy_owners.push(owner);
+        }
+    }
+
+    /// A machine whose life is changed by hand.
+    pub(super) fn neighbour(
+        &mut self,
+        cause: &'static str,
+        mdm: Mdm,
+        change: impl FnOnce(&mut Blueprint, &mut Dice<'_>),
+    ) {
+        let owner = self.new_person();
+        let mut blueprint = self.healthy(cause, mdm, owner);
+        let now = self.now();
+        let mut dice = Dice {
+            now,
+            rng: &mut self.rng,
+        };
+        change(&mut blueprint, &mut dice);
+        self.assemble(blueprint, Missing::default());
+    }
+
+    fn healthy(&mut self, cause: &'static str, mdm: Mdm, owner: Id) -> Blueprint {
+        let sign_ins = if self.large { 1 } else { 3 };
+        let (youngest, oldest) = self.options.inventory_age_days;
+        let now = self.now();
+        let mut dice = Dice {
+            now,
+            rng: &mut self.rng,
+        };
+        let mdm_enrolled = dice.days_ago(30.0, 700.0);
+        let age = (now - mdm_enrolled).num_days() as f64;
+        let issued = dice.days_ago(4.0, age.min(330.0));
+        let created = mdm_enrolled + (now - dice.days_ago(0.1, 2.0));
+        let bound = issued.max(created) + (now - dice.days_ago(0.05, 0.9));
+        let contact = dice.days_ago(0.01, 0.3);
+        let inventory = dice.days_ago(youngest.max(0.01), oldest.max(youngest + 0.02));
+        let mut fastpass: Vec<_> = (0..sign_ins)
+            .map(|day| dice.days_ago(f64::from(day) + 0.02, f64::from(day) + 0.4))
+            .collect();
+        fastpass.push(bound);
+        fastpass.sort();
+        let mut plan = CertificatePlan::issued(issued);
+        plan.bound = Some(bound);
+        Blueprint {
+            cause,
+            undecidable: None,
+            mdm,
+            enrolled_in_mdm: true,
+            mdm_enrolled,
+            last_contact: contact.max(inventory),
+            inventory,
+            online: true,
+            mdm_broken: false,
+            push_enabled: true,
+            placement: Placement::Standard,
+            in_scope: true,
+            delivery: Delivery::Installed(issued),
+            certificates: vec![plan],
+            record: Some(RecordPlan {
+                status: DeviceStatus::Active,
+                created,
+                changed: None,
+            }),
+            accounts: vec![Account {
+                person: owner,
+                cause: "healthy",
+                linked: created,
+                enrolled: true,
+                managed: true,
+                fastpass,
+                push: Vec::new(),
+                failed: Vec::new(),
+                in_fastpass_group: true,
+                contractor: false,
+                status: UserStatus::Active,
+            }],
+            ov_blind: false,
+            probe_blocked: false,
+            serial_in_okta: SerialShown::Same,
+            placeholder_serial: false,
+            stale_row: false,
+            deleted_record: None,
+            older_record: None,
+            past_suspension: None,
+            past_failure: None,
+        }
+    }
+
+    /// Healthy variety: user-level Macs, shared machines, stale rows.
+    fn vary(&mut self, blueprint: &mut Blueprint) {
+        if blueprint.cause != "healthy" {
+            return;
+        }
+        match self.rng.random_range(0..100) {
+            0..8 if blueprint.mdm == Mdm::Jamf => blueprint.placement = Placement::UserLevel,
+            8..11 => {
+                blueprint.placement = Placement::Shared;
+                let mut second = blueprint.accounts[0].clone();
+                second.person = self.new_person();
+                let delay = Duration::hours(self.rng.random_range(1..20));
+                for at in &mut second.fastpass {
+                    *at = (*at + delay).min(blueprint.last_contact.max(*at));
+                }
+                blueprint.accounts.push(second);
+            }
+            _ => {}
+        }
+        if self.options.stale_list_rows > 0.0
+            && self.rng.random_bool(self.options.stale_list_rows)
+        {
+            blueprint.stale_row = true;
+            blueprint.accounts[0].cause = "okta_search_stale_read";
+        }
+    }
+
+    /// Another person works on the machine, whose certificate lies in the owner's store.
+    fn add_second_user(&mut self, blueprint: &mut Blueprint) {
+        let mut second = blueprint.accounts[0].clone();
+        second.person = self.new_person();
+        second.cause = "shared_user_store_only";
+        second.managed = false;
+        for at in &mut second.fastpass {
+            *at += Duration::minutes(40);
+        }
+        let now = self.now();
+        second.fastpass.retain(|at| *at < now);
+        blueprint.accounts.push(second);
+    }
+
+    fn missing(&mut self) -> Missing {
+        let mut missing = Missing::default();
+        if self.options.missing_fields > 0.0 && self.rng.random_bool(self.options.missing_fields) {
+            match self.rng.random_range(0..4) {
+                0 => missing.okta_serial = true,
+                1 => missing.okta_udid = true,
+                2 => missing.okta_os_version = true,
+                _ => missing.mdm_email = true,
+            }
+        }
+        missing
+    }
+
+    fn assemble(&mut self, mut blueprint: Blueprint, missing: Missing) -> MachineKey {
+        self.reconcile(&mut blueprint);
+        let machine = self.put_machine(&blueprint);
+        self.put_people(&blueprint);
+        let certificates = self.put_certificates(&blueprint, machine, missing);
+        let device = self.put_okta_records(&blueprint, machine, missing, &certificates);
+        self.put_history(&blueprint, device.as_ref(), &certificates);
+        if blueprint.cause == "healthy" && blueprint.accounts.len() == 1 {
+            self.healthy_certificates.extend(certificates.last().cloned());
+        }
+        self.note_truths(&blueprint, machine, device.as_ref(), missing);
+        if self.options.live_sign_ins {
+            self.plan_sign_ins(&blueprint, device.as_ref());
+        }
+        machine
+    }
+
+    /// Times that follow from each other, whatever the fault changed.
+    fn reconcile(&mut self, blueprint: &mut Blueprint) {
+        let delivered = match blueprint.delivery {
+            Delivery::Installed(at) | Delivery::Failed(at) => Some(at),
+            Delivery::None | Delivery::Pending(_) => None,
+        };
+        if let Some(at) = delivered.filter(|_| blueprint.online) {
+            blueprint.last_contact = blueprint.last_contact.max(at + Duration::minutes(10));
+        }
+        if blueprint.mdm == Mdm::Intune {
+            // A sync is an inventory; six days at most, or the device would count as silent.
+            let oldest = self.state.now - Duration::hours(156);
+            if blueprint.online {
+                let age_from = blueprint.inventory.max(oldest);
+                blueprint.last_contact = delivered.map_or(age_from, |at| {
+                    age_from.max((at + Duration::minutes(10)).min(blueprint.last_contact))
+                });
+            }
+            blueprint.inventory = blueprint.last_contact;
+        }
+        if blueprint.cause == "healthy" {
+            let seen = blueprint.delivery.at().map(|at| at + Duration::hours(1));
+            blueprint.inventory = blueprint.inventory.max(seen.unwrap_or(blueprint.inventory));
+            blueprint.last_contact = blueprint.last_contact.max(blueprint.inventory);
+        }
+        blueprint.inventory = blueprint.inventory.max(blueprint.mdm_enrolled);
+        blueprint.last_contact = blueprint.last_contact.max(blueprint.inventory);
+        for account in &mut blueprint.accounts {
+            account.fastpass.sort();
+        }
+    }
+
+    fn note_truths(
+        &mut self,
+        blueprint: &Blueprint,
+        machine: MachineKey,
+        device: Option<&Id>,
+        missing: Missing,
+    ) {
+        let serial = self.state.machine(machine).serial.clone();
+        for (index, account) in blueprint.accounts.iter().enumerate() {
+            let shown = self.shown(blueprint, index, missing);
+            let (decidable, why) = match blueprint.undecidable {
+                Some(reason) => (false, reason.to_owned()),
+                None => judge(account.cause, &shown),
+            };
+            let linked = blueprint
+                .record
+                .is_none_or(|record| record.status != DeviceStatus::Deactivated);
+            self.truths.push(Truth {
+                device_id: device.map(ToString::to_string),
+                user_id: linked.then(|| account.person.to_string()),
+                serial: serial.clone(),
+                cause: account.cause,
+                built: account.cause == "healthy" || BUILT_CAUSES.contains(&account.cause),
+                decidable,
+                why,
+            });
+        }
+        if blueprint.older_record.is_some() {
+            let shown = self.shown(blueprint, 0, missing);
+            let (decidable, why) = judge("okta_duplicate_records", &shown);
+            let older = self
+                .state
+                .records_of_owner(machine, &blueprint.accounts[0].person)
+                .into_iter()
+                .find(|id| Some(id) != device);
+            self.truths.push(Truth {
+                device_id: older.map(|id| id.to_string()),
+                user_id: Some(blueprint.accounts[0].person.to_string()),
+                serial,
+                cause: "okta_duplicate_records",
+                built: true,
+                decidable,
+                why,
+            });
+        }
+    }
+
+    fn shown(&self, blueprint: &Blueprint, account: usize, missing: Missing) -> Shown {
+        let log_begins = self.state.now - Duration::hours(90 * 24 - 6);
+        let serial = !missing.okta_serial
+            && !blueprint.placeholder_serial
+            && blueprint.serial_in_okta != SerialShown::Missing;
+        let udid = blueprint.mdm == Mdm::Jamf && !missing.okta_udid;
+        let newest = blueprint.certificates.last();
+        let person = &blueprint.accounts[account];
+        let changes = [
+            blueprint.delivery.at(),
+            newest.and_then(|plan| plan.lost),
+            newest.map(|plan| plan.issued),
+        ];
+        let expected_issue = newest
+            .map(|plan| plan.issued)
+            .or(blueprint.delivery.at());
+        let last_fastpass = person.fastpass.last();
+        Shown {
+            strong_match: blueprint.enrolled_in_mdm && (serial || udid),
+            identified: if blueprint.record.is_some() {
+                serial || udid
+            } else {
+                !blueprint.placeholder_serial
+            },
+            certificates: blueprint.mdm == Mdm::Jamf || self.options.intune_certificate_rows,
+            inventory_newer: changes
+                .into_iter()
+                .flatten()
+                .all(|at| at <= blueprint.inventory),
+            issue_logged: self.options.pki_issue_events
+                && expected_issue.is_some_and(|at| at > log_begins),
+            end_logged: newest
+                .and_then(|plan| plan.revoked)
+                .is_some_and(|(at, _)| at > log_begins),
+            failed_sign_in_logged: last_fastpass.is_some_and(|at| {
+                *at > log_begins
+                    && newest.is_some_and(|plan| plan.issued + Duration::minutes(10) < *at)
+            }),
+            pending_long: matches!(blueprint.delivery, Delivery::Pending(since)
+                if self.state.now - since > Duration::hours(24)),
+            only_device: self
+                .state
+                .devices_of
+                .get(&person.person)
+                .is_none_or(|devices| devices.len() <= 1),
+            registration_visible: self.options.enrolments_api
+                || blueprint
+                    .record
+                    .is_some_and(|record| record.status == DeviceStatus::Created),
+            duplicate_visible: serial,
+        }
+    }
+
+    fn plan_sign_ins(&mut self, blueprint: &Blueprint, device: Option<&Id>) {
+        let Some(device) = device else { return };
+        for account in blueprint.accounts.iter().filter(|account| account.managed) {
+            let wait = Duration::minutes(self.rng.random_range(30..24 * 60));
+            let effect = Effect::DailySignIn {
+                person: account.person.clone(),
+                device: device.clone(),
+            };
+            self.state.schedule(self.state.now + wait, effect);
+        }
+    }
+
+    fn put_people(&mut self, blueprint: &Blueprint) {
+        for account in &blueprint.accounts {
+            let groups = &mut self.state.okta_groups;
+            if !account.in_fastpass_group
+                && let Some(group) = groups.get_mut(&self.landscape.fastpass_group)
+            {
+                group.members.remove(&account.person);
+            }
+            if account.contractor
+                && let Some(group) = groups.get_mut(&self.landscape.contractors)
+            {
+                group.members.insert(account.person.clone());
+            }
+            let last = account
+                .fastpass
+                .iter()
+                .chain(&account.push)
+                .max()
+                .copied();
+            // Without a sign-in on this machine, people still sign in elsewhere.
+            let elsewhere = self.state.now - Duration::hours(self.rng.random_range(4..60));
+            if let Some(person) = self.state.people.get_mut(&account.person) {
+                if account.status != UserStatus::Active {
+                    person.status = account.status;
+                }
+                let stale = account.cause == "okta_record_stale";
+                let seen = if stale { last } else { Some(elsewhere.max(last.unwrap_or(elsewhere))) };
+                person.last_login = person.last_login.max(seen);
+            }
+        }
+    }
+
+    fn scripted_owner(&mut self, script: &ScriptedDevice) -> Id {
+        let known = script
+            .owner
+            .as_ref()
+            .and_then(|login| self.state.person(login))
+            .map(|person| person.id.clone());
+        let id = known.unwrap_or_else(|| self.new_person());
+        let Some(person) = self.state.people.get_mut(&id) else {
+            return id;
+        };
+        person.persona = script.persona;
+        person.on_slack = true;
+        if let Some(login) = &script.owner {
+            self.state.logins.remove(&person.login);
+            person.login.clone_from(login);
+            person.email.clone_from(login);
+            self.state.logins.insert(login.to_lowercase(), id.clone());
+        }
+        id
+    }
+
+    pub(super) fn new_person(&mut self) -> Id {
+        let first = names::FIRST[self.rng.random_range(0..names::FIRST.len())];
+        let last = names::LAST[self.rng.random_range(0..names::LAST.len())];
+        let plain = format!("{first}.{last}").to_lowercase();
+        let mut login = format!("{plain}@acme.example");
+        let mut number = 2;
+        while self.state.logins.contains_key(&login) {
+            login = format!("{plain}{number}@acme.example");
+            // Steps grow, so that a hundred thousand namesakes do not take for ever.
+            number += 1 + number / 8;
+        }
+        let id = self.state.ids.okta("00u");
+        let created = self.state.now - Duration::days(self.rng.random_range(60..800));
+        let person = Person {
+            id: id.clone(),
+            entra_id: self.state.ids.guid(),
+            login: login.clone(),
+            email: login.clone(),
+            first_name: first.to_owned(),
+            last_name: last.to_owned(),
+            department: names::DEPARTMENTS[self.rng.random_range(0..names::DEPARTMENTS.len())],
+            status: UserStatus::Active,
+            created,
+            last_login: None,
+            push_factor: Some(created + Duration::days(1)),
+            persona: self.persona(),
+            on_slack: self.rng.random_bool(0.97),
+            times_asked: 0,
+        };
+        self.state.people.insert(id.clone(), person);
+        self.state.logins.insert(login, id.clone());
+        let groups = [
+            &self.landscape.everyone,
+            &self.landscape.employees,
+            &self.landscape.fastpass_group,
+        ];
+        for group in groups {
+            if let Some(group) = self.state.okta_groups.get_mut(group) {
+                group.members.insert(id.clone());
+            }
+        }
+        id
+    }
+
+    /// How people react, in the shares that the catalogue's time constants guess.
+    fn persona(&mut self) -> Persona {
+        let minutes = |rng: &mut StdRng, from, to| {
+            Persona::AnswersAfter(Duration::minutes(rng.random_range(from..to)))
+        };
+        match self.rng.random_range(0..100) {
+            0..40 => minutes(&mut self.rng, 2, 60),
+            40..75 => minutes(&mut self.rng, 60, 24 * 60),
+            75..85 => minutes(&mut self.rng, 24 * 60, 7 * 24 * 60),
+            85..90 => Persona::AnswersReminder(2),
+            _ => Persona::Never,
+        }
+    }
+
+    /// A scripted machine got its own serial.
+    pub(super) fn rename_truths(&mut self, was: &str, serial: &str) {
+        for truth in self.truths.iter_mut().filter(|truth| truth.serial == was) {
+            serial.clone_into(&mut truth.serial);
+        }
+    }
+
+    /// The company, with its log in order.
+    pub(super) fn finish(mut self) -> (State, Vec<Truth>) {
+        self.events.sort_by_key(|event| event.published);
+        self.state.log = self.events;
+        (self.state, self.truths)
+    }
+}
+
+impl State {
+    /// The Okta records of a machine that this person is linked to.
+    fn records_of_owner(&self, machine: MachineKey, person: &str) -> BTreeSet<Id> {
+        self.devices_of
+            .get(person)
+            .into_iter()
+            .flatten()
+            .filter(|id| {
+                self.devices
+                    .get(*id)
+                    .is_some_and(|record| record.machine == Some(machine))
+            })
+            .cloned()
+            .collect()
+    }
+}
