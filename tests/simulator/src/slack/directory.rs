@@ -30,6 +30,17 @@ impl SlackWorkspace {
         id
     }
 
+    /// Creates a full member's account whose handle is the local part of the address.
+    pub fn add_person(&self, email: &str, real_name: &str) -> String {
+        let name = email.split('@').next().unwrap_or(email);
+        self.add_user(NewUser {
+            name: name.to_owned(),
+            real_name: real_name.to_owned(),
+            email: Some(email.to_owned()),
+            ..NewUser::default()
+        })
+    }
+
     /// Changes an account, for example to make it a guest; `false` if there is none.
     pub fn change_user(&self, id: &str, change: impl FnOnce(&mut User)) -> bool {
         let found = self.state().users.get_mut(id).map(change).is_some();

@@ -1,5 +1,5 @@
-//! What people do: click, fill in, close, type a command, mention the bot, open the Home tab. Each
-//! call ends when the app has acknowledged, and applies what came with the acknowledgement.
+//! What people do: click, fill in, close, type a command. Each call ends when the app has
+//! acknowledged, and applies what came with the acknowledgement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::SlackWorkspace;
 use super::api::{check_view, draft_from};
 use super::deliver::{Acknowledged, DeliveryError, Kind};
-use super::interaction::{Interaction, Pick, active, shown_name, visible};
+use super::interaction::{Interaction, active, shown_name, visible};
 use super::model::{ChannelKind, Message, SlackChange, View, ViewKind};
-use super::state::{Draft, ResponseUrl, State};
+use super::pick::Pick;
+use super::state::{ResponseUrl, State};
 
 /// An acknowledged click.
 #[derive(Clone, Debug, PartialEq)]
@@ -319,92 +320,6 @@ impl SlackWorkspace {
             "trigger_id": state.issue_trigger(config, user, false),
         });
         Ok((payload, target))
-    }
-
-    /// Writes a message as a person, into a thread if one is given. The app does not hear of it.
-    pub fn say(
-        &self,
-        user: &str,
-        channel: &str,
-        text: &str,
-        thread_ts: Option<&str>,
-    ) -> Result<Message, InteractionError> {
-        let mut state = self.state();
-        visible(&state, user, channel)?;
-        let draft = Draft {
-            text: text.to_owned(),
-            thread_ts: thread_ts.map(str::to_owned),
-            ..Draft::default()
-        };
-        let message = state.post(self.config(), channel, user, draft);
-        drop(state);
-        self.announce(SlackChange::Posted {
-            channel: channel.to_owned(),
-            ts: message.ts.clone(),
-        });
-        Ok(message)
-    }
-
-    /// Mentions the bot in a channel it is in (`text` without the mention), or in a thread there.
-    pub async fn mention(
-        &self,
-        user: &str,
-        channel: &str,
-        text: &str,
-        thread_ts: Option<&str>,
-    ) -> Result<Message, InteractionError> {
-        let bot = &self.config().bot_user_id;
-        if !self
-            .state()
-            .channels
-            .get(channel)
-            .is_some_and(|channel| channel.members.contains(bot))
-        {
-            return Err(InteractionError::NoSuchChannel);
-        }
-        let message = self.say(user, channel, &format!("<@{bot}> {text}"), thread_ts)?;
-        let mut event = json!({
-            "type": "app_mention", "user": user, "text": message.text, "ts": message.ts, "channel": channel,
-            "event_ts": message.ts, "team": self.config().team_id,
-        });
-        if let Some(thread_ts) = &message.thread_ts {
-            event["thread_ts"] = json!(thread_ts);
-        }
-        self.deliver_event(event).await?;
-        Ok(message)
-    }
-
-    /// Opens the app's Home tab.
-    pub async fn open_home(&self, user: &str) -> Result<(), InteractionError> {
-        let (channel, ts, home) = {
-            let mut state = self.state();
-            active(&state, user)?;
-            let channel = state.open_im(self.config(), user).0;
-            let ts = state.next_ts(self.config(), "event");
-            (channel, ts, state.homes.get(user).cloned())
-        };
-        let mut event = json!({"type": "app_home_opened", "user": user, "channel": channel, "tab": "home", "event_ts": ts});
-        if let Some(home) = home {
-            event["view"] = self.view_wire(&home);
-        }
-        self.deliver_event(event).await
-    }
-
-    /// Delivers an event that the app subscribed to.
-    pub async fn deliver_event(&self, event: Value) -> Result<(), InteractionError> {
-        let config = self.config();
-        let event_id = self.state().next_id("Ev");
-        let payload = json!({
-            "token": "deprecated", "type": "event_callback", "team_id": config.team_id, "api_app_id": config.app_id,
-            "event": event, "event_id": event_id, "event_time": config.clock.now().timestamp(),
-            "is_ext_shared_channel": false,
-            "authorizations": [{
-                "enterprise_id": null, "team_id": config.team_id, "user_id": config.bot_user_id,
-                "is_bot": true, "is_enterprise_install": false,
-            }],
-        });
-        self.deliver(Kind::EventsApi, &payload).await?;
-        Ok(())
     }
 
     /// The payload with the fault that is armed for it.

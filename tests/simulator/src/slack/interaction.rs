@@ -1,4 +1,4 @@
-//! What a person picked, and the payload Slack makes of it. A payload is a value of its own, so
+//! The payload Slack makes of what a person did. A payload is a value of its own, so
 //! that a test can keep it, alter it and deliver it late or twice.
 
 use std::time::Instant;
@@ -9,70 +9,8 @@ use super::SlackWorkspace;
 use super::blocks;
 use super::interact::InteractionError;
 use super::model::{Channel, ChannelKind, Message, View, ViewKind};
+use super::pick::{self, Pick};
 use super::state::{ResponseUrl, State};
-
-/// An element and, where it offers a choice, what was chosen.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pick {
-    action_id: String,
-    block_id: Option<String>,
-    choice: Option<Choice>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Choice {
-    /// Values or labels, or what was typed.
-    Exactly(Value),
-    /// Beginning of an option's value.
-    Prefix(String),
-}
-
-impl Pick {
-    /// A button.
-    pub fn button(action_id: impl Into<String>) -> Self {
-        Self {
-            action_id: action_id.into(),
-            block_id: None,
-            choice: None,
-        }
-    }
-
-    /// An option of a menu, by its value or its label.
-    pub fn option(action_id: impl Into<String>, option: &str) -> Self {
-        Self {
-            choice: Some(Choice::Exactly(json!(option))),
-            ..Self::button(action_id)
-        }
-    }
-
-    /// An option of a menu, by how its value begins.
-    pub fn option_with_prefix(action_id: impl Into<String>, prefix: &str) -> Self {
-        Self {
-            choice: Some(Choice::Prefix(prefix.to_owned())),
-            ..Self::button(action_id)
-        }
-    }
-
-    /// Several options of a list, by value or label.
-    pub fn options(action_id: impl Into<String>, options: &[&str]) -> Self {
-        Self {
-            choice: Some(Choice::Exactly(json!(options))),
-            ..Self::button(action_id)
-        }
-    }
-
-    /// The element of this block, where several have the same `action_id`.
-    pub fn in_block(mut self, block_id: &str) -> Self {
-        self.block_id = Some(block_id.to_owned());
-        self
-    }
-}
-
-impl From<&str> for Pick {
-    fn from(action_id: &str) -> Self {
-        Self::button(action_id)
-    }
-}
 
 /// A payload that is ready to be delivered to the app.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,12 +85,12 @@ impl SlackWorkspace {
             .or_else(ephemerals)
             .ok_or(InteractionError::NoSuchMessage)?
             .clone();
-        let (block_id, element) = find(&message.blocks, &pick)?;
+        let (block_id, element) = pick::find(&message.blocks, &pick)?;
         let selections = state
             .selections
             .entry((user.into(), channel.into(), ts.into()));
         let values = selections.or_insert_with(|| blocks::initial_values(&message.blocks));
-        let mut action = action(&block_id, &element, &pick)?;
+        let mut action = pick::action(&block_id, &element, &pick)?;
         remember(values, &block_id, &element, &action);
         let values = values.clone();
         action["action_ts"] = json!(state.next_ts(self.config(), "action"));
@@ -194,8 +132,8 @@ impl SlackWorkspace {
             .view(view_id)
             .filter(|view| view.user == user)
             .ok_or(InteractionError::NoSuchView)?;
-        let (block_id, element) = find(view.blocks(), &pick)?;
-        let mut action = action(&block_id, &element, &pick)?;
+        let (block_id, element) = pick::find(view.blocks(), &pick)?;
+        let mut action = pick::action(&block_id, &element, &pick)?;
         action["action_ts"] = json!(state.next_ts(self.config(), "action"));
         let view = state
             .view_mut(view_id)
@@ -322,70 +260,6 @@ fn container(message: &Message) -> Value {
         container["thread_ts"] = json!(message.thread_ts);
     }
     container
-}
-
-fn find(list: &[Value], pick: &Pick) -> Result<(String, Value), InteractionError> {
-    let mut elements = blocks::elements(list);
-    let found = elements.find(|(block_id, element)| {
-        element["action_id"] == pick.action_id
-            && pick
-                .block_id
-                .as_deref()
-                .is_none_or(|wanted| wanted == *block_id)
-    });
-    let (block_id, element) =
-        found.ok_or_else(|| InteractionError::NoSuchElement(pick.action_id.clone()))?;
-    Ok((block_id.to_owned(), element.clone()))
-}
-
-/// The entry of `actions` for a picked element.
-fn action(block_id: &str, element: &Value, pick: &Pick) -> Result<Value, InteractionError> {
-    let no_choice =
-        || InteractionError::NoSuchElement(format!("{} with {:?}", pick.action_id, pick.choice));
-    let mut action = match (element["type"].as_str(), &pick.choice) {
-        (Some("button"), None) => {
-            let mut action = Map::new();
-            for key in ["type", "text", "value", "style", "url"] {
-                if !element[key].is_null() {
-                    action.insert(key.to_owned(), element[key].clone());
-                }
-            }
-            Value::Object(action)
-        }
-        (Some("overflow"), Some(choice)) => {
-            let option = blocks::options(element)
-                .find(|option| choice.is(option))
-                .ok_or_else(no_choice)?;
-            json!({"type": "overflow", "selected_option": option})
-        }
-        (_, Some(Choice::Prefix(_))) => {
-            let choice = pick.choice.as_ref().ok_or_else(no_choice)?;
-            let option = blocks::options(element)
-                .find(|option| choice.is(option))
-                .ok_or_else(no_choice)?;
-            blocks::chosen_value(element, &option["value"]).ok_or_else(no_choice)?
-        }
-        (_, Some(Choice::Exactly(input))) => {
-            blocks::chosen_value(element, input).ok_or_else(no_choice)?
-        }
-        (_, None) => return Err(no_choice()),
-    };
-    action["action_id"] = element["action_id"].clone();
-    action["block_id"] = json!(block_id);
-    Ok(action)
-}
-
-impl Choice {
-    fn is(&self, option: &Value) -> bool {
-        match self {
-            Choice::Exactly(wanted) => {
-                option["value"] == *wanted || option["text"]["text"] == *wanted
-            }
-            Choice::Prefix(prefix) => option["value"]
-                .as_str()
-                .is_some_and(|value| value.starts_with(prefix)),
-        }
-    }
 }
 
 /// Keeps the new value of an input; buttons and menus have none.

@@ -3,10 +3,12 @@
 //! tests and by the demo page through [`SlackWorkspace`]; drawing is left to the page.
 
 mod api;
+mod block_limits;
 mod blocks;
 mod config;
 mod deliver;
 mod directory;
+mod events;
 mod faults;
 mod http_mode;
 mod interact;
@@ -14,11 +16,13 @@ mod interaction;
 mod limits;
 mod model;
 mod observe;
+mod pick;
 mod response_url;
 mod socket;
 mod state;
 #[cfg(test)]
 mod tests;
+mod view_state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,10 +36,11 @@ pub use config::{RateLimits, SlackConfig, Timing};
 pub use faults::ApiFault;
 pub use http_mode::{HttpEndpoints, sign};
 pub use interact::{ClickOutcome, InteractionError, SlashOutcome, SubmitOutcome};
-pub use interaction::{Interaction, Pick};
+pub use interaction::Interaction;
 pub use model::{
     Channel, ChannelKind, Message, NewUser, SlackChange, User, UserGroup, View, ViewKind,
 };
+pub use pick::Pick;
 
 use socket::Sockets;
 use state::State;

@@ -11,6 +11,7 @@ use super::api::draft_from;
 use super::faults::ApiFault;
 use super::model::SlackChange;
 use super::state::{Draft, ResponseUrl};
+use crate::http::Authenticated;
 
 /// How often a response URL can be used.
 const MOST_USES: u32 = 5;
@@ -44,7 +45,11 @@ pub(super) async fn receive(
         None => {}
     }
     match workspace.respond(&token, &body) {
-        Ok(()) => Json(json!({"ok": true})).into_response(),
+        Ok(()) => {
+            let mut response = Json(json!({"ok": true})).into_response();
+            response.extensions_mut().insert(Authenticated);
+            response
+        }
         Err((status, error)) => refused(status, error),
     }
 }

@@ -22,6 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::model::SlackChange;
 use super::{SlackWorkspace, lock};
+use crate::http::Authenticated;
 
 /// Connections one app may have at a time.
 const MOST_CONNECTIONS: usize = 10;
@@ -147,6 +148,7 @@ pub(super) async fn upgrade(
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
         .expect("base64 is a header value");
+    response.extensions_mut().insert(Authenticated);
     response.headers_mut().extend([
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),

@@ -19,7 +19,7 @@ use arguments::Arguments;
 
 use super::faults::ApiFault;
 use super::state::Draft;
-use super::{SlackWorkspace, blocks};
+use super::{SlackWorkspace, block_limits};
 use crate::http::Authenticated;
 
 pub(super) use views::check as check_view;
@@ -297,7 +297,7 @@ impl SlackWorkspace {
 
 fn list_problems(list: &Value) -> Vec<String> {
     match list.as_array() {
-        Some(list) => blocks::problems(list, blocks::Surface::Message),
+        Some(list) => block_limits::problems(list, block_limits::Surface::Message),
         None => vec!["[ERROR] must provide an array [json-pointer:/blocks]".into()],
     }
 }
@@ -325,7 +325,7 @@ fn draft(arguments: &Arguments) -> Result<Draft, ApiError> {
         Some(_) => Err(ApiError::from(code)),
     };
     let blocks = list("blocks", "invalid_blocks_format")?;
-    let problems = blocks::problems(&blocks, blocks::Surface::Message);
+    let problems = block_limits::problems(&blocks, block_limits::Surface::Message);
     if !problems.is_empty() {
         return Err(ApiError::with_messages("invalid_blocks", problems));
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::arguments::Arguments;
 use super::{Answer, ApiError};
 use crate::slack::SlackWorkspace;
-use crate::slack::blocks::{self, Surface};
+use crate::slack::block_limits::{self, Surface};
 use crate::slack::model::{SlackChange, View, ViewKind};
 
 /// Largest view in bytes.
@@ -14,8 +14,8 @@ const LARGEST_VIEW: usize = 250_000;
 /// What is wrong with a view; empty if fine.
 pub(super) fn problems(view: &Value) -> Vec<String> {
     match view["type"].as_str() {
-        Some("modal") => blocks::view_problems(view, Surface::Modal),
-        Some("home") => blocks::view_problems(view, Surface::Home),
+        Some("modal") => block_limits::view_problems(view, Surface::Modal),
+        Some("home") => block_limits::view_problems(view, Surface::Home),
         _ => vec!["[ERROR] must be one of modal, home [json-pointer:/view/type]".into()],
     }
 }

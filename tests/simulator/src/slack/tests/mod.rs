@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::{NewUser, SlackConfig, SlackWorkspace};
+use super::{SlackConfig, SlackWorkspace};
 use crate::clock::SimClock;
 
 /// A served workspace with a channel, two people in it and the bot.
@@ -43,14 +43,7 @@ async fn served_with(change: impl FnOnce(&mut SlackConfig)) -> Served {
     let slack = SlackWorkspace::new(config);
     let router = slack.router();
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let person = |name: &str| {
-        slack.add_user(NewUser {
-            name: name.into(),
-            real_name: name.into(),
-            email: Some(format!("{name}@acme.test")),
-            ..NewUser::default()
-        })
-    };
+    let person = |name: &str| slack.add_person(&format!("{name}@acme.test"), name);
     let (ann, ben) = (person("ann"), person("ben"));
     let bot = slack.config().bot_user_id.clone();
     let channel = slack.add_channel("fleet-repairs", false, [&*ann, &*ben, &*bot]);

@@ -157,6 +157,52 @@ async fn a_lost_acknowledgement_is_none() {
 }
 
 #[tokio::test]
+async fn an_acknowledgement_after_the_deadline_is_too_late() {
+    let world = served_with(|config| {
+        config.timing.ack_within = Duration::from_millis(20);
+        config.timing.redeliveries = 0;
+    })
+    .await;
+    let ts = world.post_card().await;
+    let mut app = world.connect().await;
+    let click = || {
+        world
+            .slack
+            .click(&world.ann, &world.channel, &ts, "p.approve")
+    };
+    world.slack.delay_acks(Some(Duration::from_secs(60)));
+    let (late, _) = tokio::join!(click(), app.answer(None));
+    assert_eq!(late, Err(InteractionError::NotAcknowledged { attempts: 1 }));
+    world.slack.delay_acks(None);
+    let (prompt, _) = tokio::join!(click(), app.answer(None));
+    assert!(prompt.is_ok());
+}
+
+#[tokio::test]
+async fn switched_off_socket_mode_ends_connections_and_refuses_new_ones() {
+    let world = served().await;
+    let mut app = world.connect().await;
+    world.slack.set_socket_mode(false);
+    assert_eq!(app.next().await["reason"], "link_disabled");
+    assert_eq!(app.try_next().await, None);
+    let refused = world.error("apps.connections.open", json!({})).await;
+    assert_eq!(refused, "link_disabled");
+    world.slack.set_socket_mode(true);
+    world.connect().await;
+}
+
+#[tokio::test]
+async fn shutdown_ends_connections_and_tasks() {
+    let world = served().await;
+    let mut app = world.connect().await;
+    world.slack.delay_acks(Some(Duration::from_secs(60)));
+    app.ack(&json!({"envelope_id": "none"}), None).await;
+    let (_, end) = tokio::join!(world.slack.shutdown(), app.try_next());
+    assert_eq!(end, None);
+    assert_eq!(world.slack.connections(), 0);
+}
+
+#[tokio::test]
 async fn silence_ends_in_a_warning_to_the_person() {
     let world = served_with(|config| {
         config.timing.ack_within = Duration::from_millis(20);
