@@ -3,8 +3,10 @@
 //! A trait names a capability, not a vendor. Reading is apart from acting: a sweep is handed readers only, the executor
 //! alone gets actions. Vendor JSON stays in each vendor's private `wire` module.
 
+pub mod dry_run;
 pub mod error;
 pub mod http;
+pub mod okta;
 pub mod permit;
 pub mod source_clock;
 

@@ -1,0 +1,188 @@
+//! Everything this connector may ask of Okta. There is no wipe, no delete, no policy, CA or factor write.
+
+use reqwest::Method;
+
+use crate::http::{Effect, Endpoint};
+
+const DEVICES: &str = "the scope okta.devices.read and the role Read-only administrator";
+const USERS: &str = "the scope okta.users.read and the role Read-only administrator";
+const LOGS: &str = "the scope okta.logs.read and the role Read-only or Report administrator";
+const POLICIES: &str = "the scope okta.policies.read and the role Read-only administrator";
+const AUTHENTICATORS: &str =
+    "the scope okta.authenticators.read and the role Read-only administrator";
+const MEMBERS: &str = "the scope okta.groups.manage and a role that manages the members of this group, \
+     which must not be read-only";
+
+/// The allow-list.
+pub(super) static ENDPOINTS: &[Endpoint] = &[
+    ORGANIZATION,
+    TOKEN,
+    LIST_DEVICES,
+    DEVICE,
+    DEVICE_USERS,
+    USER,
+    USER_DEVICES,
+    USER_GROUPS,
+    USER_FACTORS,
+    LIST_AUTHENTICATORS,
+    AUTHENTICATOR_METHODS,
+    LIST_POLICIES,
+    POLICY_RULES,
+    POLICY_MAPPINGS,
+    LOG,
+    ADD_MEMBER,
+    REMOVE_MEMBER,
+];
+
+pub(super) const ORGANIZATION: Endpoint = Endpoint {
+    name: "okta.organization",
+    method: Method::GET,
+    path: "/.well-known/okta-organization",
+    effect: Effect::Read,
+    bucket: "public",
+    right: "",
+};
+
+pub(super) const TOKEN: Endpoint = Endpoint {
+    name: "okta.token",
+    method: Method::POST,
+    path: "/oauth2/v1/token",
+    effect: Effect::Token,
+    bucket: "token",
+    right: "",
+};
+
+pub(super) const LIST_DEVICES: Endpoint = Endpoint {
+    name: "okta.list_devices",
+    method: Method::GET,
+    path: "/api/v1/devices",
+    effect: Effect::Read,
+    bucket: "devices",
+    right: DEVICES,
+};
+
+pub(super) const DEVICE: Endpoint = Endpoint {
+    name: "okta.device",
+    method: Method::GET,
+    path: "/api/v1/devices/{device}",
+    effect: Effect::Read,
+    bucket: "devices",
+    right: DEVICES,
+};
+
+pub(super) const DEVICE_USERS: Endpoint = Endpoint {
+    name: "okta.device_users",
+    method: Method::GET,
+    path: "/api/v1/devices/{device}/users",
+    effect: Effect::Read,
+    bucket: "devices",
+    right: DEVICES,
+};
+
+pub(super) const USER: Endpoint = Endpoint {
+    name: "okta.user",
+    method: Method::GET,
+    path: "/api/v1/users/{user}",
+    effect: Effect::Read,
+    bucket: "user",
+    right: USERS,
+};
+
+pub(super) const USER_DEVICES: Endpoint = Endpoint {
+    name: "okta.user_devices",
+    method: Method::GET,
+    path: "/api/v1/users/{user}/devices",
+    effect: Effect::Read,
+    bucket: "user parts",
+    right: USERS,
+};
+
+pub(super) const USER_GROUPS: Endpoint = Endpoint {
+    name: "okta.user_groups",
+    method: Method::GET,
+    path: "/api/v1/users/{user}/groups",
+    effect: Effect::Read,
+    bucket: "user parts",
+    right: USERS,
+};
+
+pub(super) const USER_FACTORS: Endpoint = Endpoint {
+    name: "okta.user_factors",
+    method: Method::GET,
+    path: "/api/v1/users/{user}/factors",
+    effect: Effect::Read,
+    bucket: "user parts",
+    right: USERS,
+};
+
+pub(super) const LIST_AUTHENTICATORS: Endpoint = Endpoint {
+    name: "okta.list_authenticators",
+    method: Method::GET,
+    path: "/api/v1/authenticators",
+    effect: Effect::Read,
+    bucket: "other",
+    right: AUTHENTICATORS,
+};
+
+pub(super) const AUTHENTICATOR_METHODS: Endpoint = Endpoint {
+    name: "okta.authenticator_methods",
+    method: Method::GET,
+    path: "/api/v1/authenticators/{authenticator}/methods",
+    effect: Effect::Read,
+    bucket: "other",
+    right: AUTHENTICATORS,
+};
+
+pub(super) const LIST_POLICIES: Endpoint = Endpoint {
+    name: "okta.list_policies",
+    method: Method::GET,
+    path: "/api/v1/policies",
+    effect: Effect::Read,
+    bucket: "other",
+    right: POLICIES,
+};
+
+pub(super) const POLICY_RULES: Endpoint = Endpoint {
+    name: "okta.policy_rules",
+    method: Method::GET,
+    path: "/api/v1/policies/{policy}/rules",
+    effect: Effect::Read,
+    bucket: "other",
+    right: POLICIES,
+};
+
+pub(super) const POLICY_MAPPINGS: Endpoint = Endpoint {
+    name: "okta.policy_mappings",
+    method: Method::GET,
+    path: "/api/v1/policies/{policy}/mappings",
+    effect: Effect::Read,
+    bucket: "other",
+    right: POLICIES,
+};
+
+pub(super) const LOG: Endpoint = Endpoint {
+    name: "okta.log",
+    method: Method::GET,
+    path: "/api/v1/logs",
+    effect: Effect::Read,
+    bucket: "logs",
+    right: LOGS,
+};
+
+pub(super) const ADD_MEMBER: Endpoint = Endpoint {
+    name: "okta.add_member",
+    method: Method::PUT,
+    path: "/api/v1/groups/{group}/users/{user}",
+    effect: Effect::Write,
+    bucket: "group members",
+    right: MEMBERS,
+};
+
+pub(super) const REMOVE_MEMBER: Endpoint = Endpoint {
+    name: "okta.remove_member",
+    method: Method::DELETE,
+    path: "/api/v1/groups/{group}/users/{user}",
+    effect: Effect::Write,
+    bucket: "group members",
+    right: MEMBERS,
+};
