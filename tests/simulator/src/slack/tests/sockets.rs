@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use super::{open, served, served_with};
 use crate::slack::{InteractionError, Pick};
@@ -17,6 +22,29 @@ async fn a_ticket_opens_one_connection() {
     let first = open(url).await;
     assert!(first.is_ok());
     assert!(open(url).await.is_err());
+}
+
+/// Reads every body before the routes see the request, as a recorder does.
+async fn buffered(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    next.run(Request::from_parts(parts, Body::from(body))).await
+}
+
+#[tokio::test]
+async fn connections_open_through_a_layer_that_records_requests() {
+    let world = served().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let router = world.slack.router().layer(from_fn(buffered));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let opened = world.ok("apps.connections.open", json!({})).await;
+    let mut url = url::Url::parse(opened["url"].as_str().unwrap()).unwrap();
+    url.set_port(Some(port)).unwrap();
+    let mut app = super::App {
+        socket: open(url.as_str()).await.unwrap(),
+    };
+    assert_eq!(app.next().await["type"], "hello");
 }
 
 #[tokio::test]
