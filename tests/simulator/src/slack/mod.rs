@@ -24,6 +24,7 @@ mod state;
 mod tests;
 mod view_state;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -55,6 +56,15 @@ const CHANGES_KEPT: usize = 1024;
 #[derive(Clone)]
 pub struct SlackWorkspace {
     inner: Arc<Inner>,
+}
+
+impl fmt::Debug for SlackWorkspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The configuration holds tokens.
+        f.debug_struct("SlackWorkspace")
+            .field("base_url", &self.inner.config.base_url)
+            .finish_non_exhaustive()
+    }
 }
 
 struct Inner {
