@@ -11,5 +11,6 @@ pub mod clock;
 pub mod cron;
 pub mod hours;
 pub mod settings;
+pub mod store;
 
 pub mod words;

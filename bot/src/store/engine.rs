@@ -47,13 +47,6 @@ impl Store {
         }
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        let _: Option<(i64,)> =
-            fetch_optional!(self, "SELECT schema_version FROM schema_compat WHERE id = 1")?;
-        Ok(())
-    }
-
     /// Closes every connection after the queries under way.
     pub async fn close(&self) {
         match self {
@@ -95,7 +88,7 @@ macro_rules! on_pool {
 
 /// All rows of one query, on a [`Store`] or in a [`Tx`].
 macro_rules! fetch_all {
-    ($on:expr, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($on:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         on_pool!($on, executor => sqlx::query_as($sql)$(.bind($value))*.fetch_all(executor).await)
             .map_err(crate::store::StoreError::from)
     };
@@ -103,7 +96,7 @@ macro_rules! fetch_all {
 
 /// The first row of one query, if there is one.
 macro_rules! fetch_optional {
-    ($on:expr, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($on:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         on_pool!($on, executor => sqlx::query_as($sql)$(.bind($value))*.fetch_optional(executor).await)
             .map_err(crate::store::StoreError::from)
     };
@@ -111,7 +104,7 @@ macro_rules! fetch_optional {
 
 /// Runs one writing statement in a [`Tx`] and says how many rows it changed.
 macro_rules! execute {
-    ($tx:expr, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         on_pool!($tx, executor => sqlx::query($sql)$(.bind($value))*.execute(executor).await
             .map(|done| done.rows_affected()))
             .map_err(crate::store::StoreError::from)

@@ -80,7 +80,17 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) => database.code().is_some_and(|code| {
                 matches!(
                     &*code,
-                    "5" | "261" | "517" | "773" | "6" | "262" | "40001" | "40P01" | "55P03" | "25P03" | "57P01" | "53300"
+                    "5" | "261"
+                        | "517"
+                        | "773"
+                        | "6"
+                        | "262"
+                        | "40001"
+                        | "40P01"
+                        | "55P03"
+                        | "25P03"
+                        | "57P01"
+                        | "53300"
                 )
             }),
             _ => false,

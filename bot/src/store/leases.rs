@@ -68,13 +68,22 @@ struct LeaseRow {
 
 impl From<LeaseRow> for LeaseSeen {
     fn from(row: LeaseRow) -> Self {
-        Self { name: row.name, owner: row.owner, token: row.token, beat: row.beat }
+        Self {
+            name: row.name,
+            owner: row.owner,
+            token: row.token,
+            beat: row.beat,
+        }
     }
 }
 
 impl Store {
     /// Takes a lease that nobody holds. `None`: somebody does.
-    pub async fn acquire_lease(&self, name: &str, owner: &str) -> Result<Option<LeaseProof>, StoreError> {
+    pub async fn acquire_lease(
+        &self,
+        name: &str,
+        owner: &str,
+    ) -> Result<Option<LeaseProof>, StoreError> {
         let mut tx = self.begin().await?;
         let row: Option<(i64,)> = fetch_optional!(
             tx,
@@ -85,7 +94,11 @@ impl Store {
             owner,
         )?;
         tx.commit().await?;
-        Ok(row.map(|(token,)| LeaseProof { name: name.into(), owner: owner.into(), token }))
+        Ok(row.map(|(token,)| LeaseProof {
+            name: name.into(),
+            owner: owner.into(),
+            token,
+        }))
     }
 
     /// Beats every lease of a node; returns the names that it still holds. What is missing was taken over.
@@ -102,8 +115,11 @@ impl Store {
 
     /// How a lease stands.
     pub async fn observe_lease(&self, name: &str) -> Result<Option<LeaseSeen>, StoreError> {
-        let row: Option<LeaseRow> =
-            fetch_optional!(self, "SELECT name, owner, token, beat FROM leases WHERE name = $1", name)?;
+        let row: Option<LeaseRow> = fetch_optional!(
+            self,
+            "SELECT name, owner, token, beat FROM leases WHERE name = $1",
+            name
+        )?;
         Ok(row.map(LeaseSeen::from))
     }
 
@@ -118,7 +134,11 @@ impl Store {
     }
 
     /// Takes a lease whose holder fell silent: only if neither token nor beat changed since `seen`.
-    pub async fn take_over_lease(&self, seen: &LeaseSeen, owner: &str) -> Result<Option<LeaseProof>, StoreError> {
+    pub async fn take_over_lease(
+        &self,
+        seen: &LeaseSeen,
+        owner: &str,
+    ) -> Result<Option<LeaseProof>, StoreError> {
         let mut tx = self.begin().await?;
         tx.lock_lease(&seen.name).await?;
         let row: Option<(i64,)> = fetch_optional!(
@@ -131,7 +151,11 @@ impl Store {
             seen.beat,
         )?;
         tx.commit().await?;
-        Ok(row.map(|(token,)| LeaseProof { name: seen.name.clone(), owner: owner.into(), token }))
+        Ok(row.map(|(token,)| LeaseProof {
+            name: seen.name.clone(),
+            owner: owner.into(),
+            token,
+        }))
     }
 
     /// Ends the lease of a node that fell silent without taking it: its runs may be claimed from now on.
@@ -169,7 +193,8 @@ impl Tx {
     /// Ends the transaction unless the lease is still held. PostgreSQL keeps it from being taken over until the
     /// transaction ends, by a lock that beats do not wait for; SQLite has one writer anyway.
     pub(super) async fn prove(&mut self, proof: &LeaseProof) -> Result<(), StoreError> {
-        const SQLITE: &str = "SELECT token FROM leases WHERE name = $1 AND owner = $2 AND token = $3";
+        const SQLITE: &str =
+            "SELECT token FROM leases WHERE name = $1 AND owner = $2 AND token = $3";
         const POSTGRES: &str =
             "SELECT token FROM leases WHERE name = $1 AND owner = $2 AND token = $3 FOR KEY SHARE";
         let held: Option<(i64,)> = match self {
@@ -192,7 +217,10 @@ impl Tx {
         };
         match held {
             Some(_) => Ok(()),
-            None => Err(StoreError::LeaseLost { name: proof.name.clone(), owner: proof.owner.clone() }),
+            None => Err(StoreError::LeaseLost {
+                name: proof.name.clone(),
+                owner: proof.owner.clone(),
+            }),
         }
     }
 

@@ -33,6 +33,7 @@ mod statistics;
 mod stops;
 mod subjects;
 mod sweeps;
+mod together;
 
 pub use audit::{AuditEntry, AuditReport, AuditSeal, NewAuditEntry};
 pub use confirmations::Confirmations;
@@ -42,15 +43,15 @@ pub use findings::{FindingChange, FindingRecord, HistoryEntry};
 pub use flight::{BeginOutcome, Quarantined};
 pub use holds::{HoldKind, HoldState, NewHold, ScopeHold};
 pub use inbox::{InboxMessage, NewInboxMessage};
-pub use journal::{Change, NewStep, RepairChange, StepOutcome, StepRecord};
+pub use journal::{NewStep, RepairChange, StepOutcome, StepRecord};
 pub use leases::{LeaseProof, LeaseSeen, OBSERVER_LEASE, SEALER_LEASE, SENDER_LEASE, node_lease};
 pub use ledger::{LogCursor, OrgChange};
 pub use links::ManualLink;
 pub use open::OpenMode;
 pub use outbox::{NewMessage, OutboxMessage, PostedMessage, SendResult};
 pub use proposals::{
-    Decision, DecisionOutcome, DecisionRecord, Denial, NewProposal, NewRevision, ProposalFilter,
-    ProposalRecord, Verdict,
+    Decision, DecisionOutcome, DecisionRecord, Denial, NewProposal, NewRevision, ProposalRecord,
+    Verdict,
 };
 pub use repairs::{NewRepair, RepairRecord};
 pub use retention::{Deleted, Keep};
@@ -61,5 +62,6 @@ pub use statistics::{FixRate, PastRepair};
 pub use stops::{NewStop, Stop, StopScope};
 pub use subjects::SubjectRecord;
 pub use sweeps::{FinishedSweep, SourceCount, SweepRecord};
+pub use together::Together;
 
 use engine::Tx;

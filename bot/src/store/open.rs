@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{Store, StoreError};
 
@@ -69,15 +67,34 @@ impl Store {
         );
         let (version, oldest_code) = match row {
             Ok(row) => row.unwrap_or_default(),
-            Err(StoreError::Database(sqlx::Error::Database(error))) if is_missing_table(&*error) => (0, 0),
+            Err(StoreError::Database(sqlx::Error::Database(error)))
+                if is_missing_table(&*error) =>
+            {
+                (0, 0)
+            }
             Err(error) => return Err(error),
         };
         if version < SCHEMA {
-            return Err(StoreError::SchemaTooOld { found: version, needed: SCHEMA });
+            return Err(StoreError::SchemaTooOld {
+                found: version,
+                needed: SCHEMA,
+            });
         }
         if oldest_code > SCHEMA {
-            return Err(StoreError::CodeTooOld { needed: oldest_code, code: SCHEMA });
+            return Err(StoreError::CodeTooOld {
+                needed: oldest_code,
+                code: SCHEMA,
+            });
         }
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let _: Option<(i64,)> = fetch_optional!(
+            self,
+            "SELECT schema_version FROM schema_compat WHERE id = 1"
+        )?;
         Ok(())
     }
 
@@ -112,7 +129,10 @@ async fn open_sqlite(url: &str, mode: OpenMode) -> Result<Store, StoreError> {
     if mode == OpenMode::ReadOnly {
         let readers = readers_of(options);
         readers.acquire().await?;
-        return Ok(Store::Sqlite { writer: readers.clone(), readers });
+        return Ok(Store::Sqlite {
+            writer: readers.clone(),
+            readers,
+        });
     }
     let options = options
         .journal_mode(SqliteJournalMode::Wal)
@@ -129,7 +149,10 @@ async fn open_sqlite(url: &str, mode: OpenMode) -> Result<Store, StoreError> {
     let reading = SqliteConnectOptions::from_str(url)
         .map_err(address)?
         .busy_timeout(BUSY_TIMEOUT);
-    Ok(Store::Sqlite { writer, readers: readers_of(reading) })
+    Ok(Store::Sqlite {
+        writer,
+        readers: readers_of(reading),
+    })
 }
 
 async fn open_postgres(url: &str, mode: OpenMode) -> Result<Store, StoreError> {
@@ -175,11 +198,16 @@ async fn lock_file(database: &Path) -> Result<std::fs::File, StoreError> {
     })
     .await
     .unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-    locked.map_err(|source| StoreError::File { path: shown, source })
+    locked.map_err(|source| StoreError::File {
+        path: shown,
+        source,
+    })
 }
 
 fn address(error: sqlx::Error) -> StoreError {
-    StoreError::Address { reason: error.to_string() }
+    StoreError::Address {
+        reason: error.to_string(),
+    }
 }
 
 fn is_missing_table(error: &dyn sqlx::error::DatabaseError) -> bool {

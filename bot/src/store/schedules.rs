@@ -30,7 +30,12 @@ impl Store {
     }
 
     /// Notes what became of a tick.
-    pub async fn finish_tick(&self, name: &str, due_at: DateTime<Utc>, outcome: &str) -> Result<bool, StoreError> {
+    pub async fn finish_tick(
+        &self,
+        name: &str,
+        due_at: DateTime<Utc>,
+        outcome: &str,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let changed = execute!(
             tx,

@@ -85,14 +85,22 @@ impl TryFrom<SweepRow> for SweepRecord {
             incomplete: parse(&row.incomplete, "sweeps.incomplete")?,
             counts: parse(&row.counts, "sweeps.counts")?,
             causes: parse(&row.causes, "sweeps.causes")?,
-            document: row.document.map(|text| parse(&text, "sweeps.document")).transpose()?,
+            document: row
+                .document
+                .map(|text| parse(&text, "sweeps.document"))
+                .transpose()?,
         })
     }
 }
 
 impl Store {
     /// Notes that a sweep began. One that never ended, because its node died, is marked as abandoned.
-    pub async fn begin_sweep(&self, proof: &LeaseProof, id: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn begin_sweep(
+        &self,
+        proof: &LeaseProof,
+        id: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         tx.prove(proof).await?;
         execute!(
@@ -112,7 +120,11 @@ impl Store {
     }
 
     /// Stores what a sweep found. `false`: it was abandoned meanwhile.
-    pub async fn finish_sweep(&self, proof: &LeaseProof, sweep: &FinishedSweep) -> Result<bool, StoreError> {
+    pub async fn finish_sweep(
+        &self,
+        proof: &LeaseProof,
+        sweep: &FinishedSweep,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         tx.prove(proof).await?;
         let changed = execute!(
@@ -196,7 +208,10 @@ impl Store {
     }
 
     /// Complete sweeps that ended at or after `since`, oldest first, without their documents.
-    pub async fn complete_sweeps_since(&self, since: DateTime<Utc>) -> Result<Vec<SweepRecord>, StoreError> {
+    pub async fn complete_sweeps_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<SweepRecord>, StoreError> {
         let rows: Vec<SweepRow> = fetch_all!(
             self,
             "SELECT id, started_at, finished_at, complete, incomplete, counts, causes, NULL AS document \
@@ -228,12 +243,21 @@ impl Store {
         )?;
         Ok(rows
             .into_iter()
-            .map(|(source, count, counted_at)| SourceCount { source, count: count.unsigned_abs(), counted_at })
+            .map(|(source, count, counted_at)| SourceCount {
+                source,
+                count: count.unsigned_abs(),
+                counted_at,
+            })
             .collect())
     }
 
     /// Lets one source be smaller the next time it is read whole.
-    pub async fn accept_shrink(&self, source: &str, by: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn accept_shrink(
+        &self,
+        source: &str,
+        by: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         execute!(
             tx,
@@ -248,7 +272,8 @@ impl Store {
 
     /// Sources that may be smaller the next time.
     pub async fn accepted_shrinks(&self) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = fetch_all!(self, "SELECT source FROM accepted_shrinks ORDER BY source")?;
+        let rows: Vec<(String,)> =
+            fetch_all!(self, "SELECT source FROM accepted_shrinks ORDER BY source")?;
         Ok(rows.into_iter().map(|(source,)| source).collect())
     }
 }
