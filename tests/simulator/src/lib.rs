@@ -6,6 +6,7 @@ mod connection;
 mod faults;
 mod fleet;
 mod http;
+mod intune;
 mod jamf;
 mod ledger;
 mod limits;

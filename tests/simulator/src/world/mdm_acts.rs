@@ -146,7 +146,13 @@ impl State {
     }
 
     /// A forbidden call was made and did what it says; the record shows it.
-    pub(crate) fn harm(&mut self, kind: &str, target: &str, machine: Option<MachineKey>, harm: Harm) {
+    pub(crate) fn harm(
+        &mut self,
+        kind: &str,
+        target: &str,
+        machine: Option<MachineKey>,
+        harm: Harm,
+    ) {
         self.effect(&format!("forbidden.{kind}"), target, "whole", "harmed");
         let Some(machine) = machine else {
             return;

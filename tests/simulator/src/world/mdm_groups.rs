@@ -31,7 +31,12 @@ impl State {
             (false, false) => ("remove", "absent", "absent"),
         };
         let target = format!("{group}/{member}");
-        self.effect(&format!("{vendor}.group.member.{act}"), target, before, after);
+        self.effect(
+            &format!("{vendor}.group.member.{act}"),
+            target,
+            before,
+            after,
+        );
         if changed {
             let key = (group.to_owned(), member.to_owned());
             self.mdm.past.entry(key).or_default().push(PastMembership {
@@ -109,6 +114,9 @@ impl State {
 
     /// A delay of so many seconds, from the world's own source of chance.
     pub(crate) fn delay(&mut self, at_least: i64, at_most: i64) -> Duration {
-        Duration::seconds(rand::RngExt::random_range(&mut self.ids.rng, at_least..=at_most))
+        Duration::seconds(rand::RngExt::random_range(
+            &mut self.ids.rng,
+            at_least..=at_most,
+        ))
     }
 }

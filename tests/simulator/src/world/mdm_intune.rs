@@ -26,7 +26,11 @@ pub(crate) enum IntuneEffect {
     /// The regular check-in; it plans the next one.
     Maintenance { device: String },
     /// A SCEP exchange ends.
-    Enrol { device: String, profile: ProfileKey, store: Store },
+    Enrol {
+        device: String,
+        profile: ProfileKey,
+        store: Store,
+    },
     /// The device reports what it holds.
     Report { device: String },
     /// The management extension runs the script that was asked for.
@@ -151,11 +155,22 @@ impl State {
         let by_device = (scope.all || in_any(&scope.groups, object) || named(&scope.records))
             && !in_any(&scope.excluded_groups, object)
             && !named(&scope.excluded_records);
-        let by_user =
-            in_any(&scope.groups, person) && !in_any(&scope.excluded_groups, person);
-        let filtered_out = scope.excluded_category.is_some()
-            && device.category == scope.excluded_category;
+        let by_user = in_any(&scope.groups, person) && !in_any(&scope.excluded_groups, person);
+        let filtered_out =
+            scope.excluded_category.is_some() && device.category == scope.excluded_category;
         profile.mdm == Mdm::Intune && (by_device || by_user) && !filtered_out
+    }
+
+    /// Whether a group that the profile excludes holds this device: it then vanishes from the
+    /// profile's reports, whatever it still holds.
+    pub(crate) fn intune_excluded(&self, profile: ProfileKey, device: &IntuneDevice) -> bool {
+        let lag = self.mdm.intune.targeting_lag;
+        let user = device.user.as_ref().and_then(|user| self.people.get(user));
+        let excluded = &self.profile(profile).scope.excluded_groups;
+        excluded.iter().any(|group| {
+            self.member_seen(group, &device.entra_object_id, lag)
+                || user.is_some_and(|person| self.member_seen(group, &person.entra_id, lag))
+        })
     }
 
     /// The stores a profile goes to on this device; none for a user profile without primary user.
@@ -207,9 +222,10 @@ impl State {
 
     /// A run that could not start while the device was away starts now.
     fn resume_script(&mut self, device: &str) {
-        let waiting = self.script_runs.iter().find(|run| {
-            run.device == device && run.finished.is_none() && run.requested < self.now
-        });
+        let waiting = self
+            .script_runs
+            .iter()
+            .find(|run| run.device == device && run.finished.is_none() && run.requested < self.now);
         if let Some(script) = waiting.map(|run| run.script.clone()) {
             self.schedule_script(device, &script);
         }
@@ -224,13 +240,17 @@ impl State {
             && !self.intune_targeted(trusted, device)
         {
             let error = TRUSTED_PROFILE_MISSING;
-            self.set_delivery(&device.id, profile, DeliveryState::Failed { at: now, error });
+            self.set_delivery(
+                &device.id,
+                profile,
+                DeliveryState::Failed { at: now, error },
+            );
             return;
         }
         for store in self.intune_stores(profile, &device.id) {
-            let away = store.user().is_some_and(|user: &Id| {
-                self.mdm.away.contains(&(device.machine, user.clone()))
-            });
+            let away = store
+                .user()
+                .is_some_and(|user: &Id| self.mdm.away.contains(&(device.machine, user.clone())));
             let held = self.machine(device.machine);
             let has_profile = held.has_profile(profile, &store);
             let has_certificate = held
@@ -274,9 +294,8 @@ impl State {
         let machine = record.machine;
         let asked = self.mdm.intune.enrolling.remove(&(machine, profile));
         // The CA asks Intune, which refuses a profile that is no longer meant for the device.
-        let proceeds = asked
-            && self.intune_reachable(record)
-            && self.intune_targeted(profile, record);
+        let proceeds =
+            asked && self.intune_reachable(record) && self.intune_targeted(profile, record);
         if proceeds {
             self.intune_install(device, machine, profile, store);
             let at = self.now + self.delay(60, 5 * 60);
@@ -347,16 +366,21 @@ impl State {
             return;
         };
         let machine = device.machine;
-        let waiting = self.script_runs.iter().position(|run| {
-            run.device == id && run.script == script && run.finished.is_none()
-        });
+        let waiting = self
+            .script_runs
+            .iter()
+            .position(|run| run.device == id && run.script == script && run.finished.is_none());
         let Some(index) = waiting.filter(|_| self.intune_reachable(device)) else {
             return;
         };
         let now = self.now;
+        let cleans = script == self.targets.intune_cleanup_script;
         let mut removed = Vec::new();
         let certificates = &self.certificates;
         self.machines[machine.0].certificates.retain(|held| {
+            if !cleans {
+                return true;
+            }
             let certificate = certificates.get(&held.serial);
             let dead = !held.key_usable
                 || certificate.is_none_or(|certificate| !certificate.valid_at(now));

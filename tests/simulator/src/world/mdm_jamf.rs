@@ -23,7 +23,10 @@ pub(crate) enum JamfEffect {
     /// The regular inventory report; it plans the next one.
     Report(u32),
     /// The answer of a list command reached the inventory.
-    Refresh { computer: u32, answered: CommandKind },
+    Refresh {
+        computer: u32,
+        answered: CommandKind,
+    },
 }
 
 /// What Jamf believes of one profile on one channel of a computer.
@@ -189,7 +192,10 @@ impl State {
                 continue;
             };
             let wanted = self.jamf_in_scope(profile, computer);
-            match (wanted, self.jamf_belief(computer, profile, channel.as_ref())) {
+            match (
+                wanted,
+                self.jamf_belief(computer, profile, channel.as_ref()),
+            ) {
                 (true, Belief::Absent) => {
                     self.jamf_queue(computer, channel, CommandKind::InstallProfile(profile));
                 }
