@@ -214,10 +214,24 @@ pub struct MicroStep {
     pub step: String,
     /// The playbook's action: `mdm.redeliver_profile`; `wait_until` for a wait.
     pub action: String,
-    /// CEL condition; unknown ends the repair as dropped(condition_unknown), false skips the step.
+    /// CEL condition; unknown ends the repair as dropped(condition_unknown), false skips every micro-step of `step`.
+    /// Only the first micro-step of a playbook's step carries it: what was begun is not asked again.
     pub condition: Option<String>,
     /// What to do.
     pub kind: MicroStepKind,
+    /// What a failure means for the repair.
+    pub on_error: OnError,
+}
+
+/// What a failed step means for the repair.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The repair ends; what was begun is restored.
+    #[default]
+    Fail,
+    /// The next step follows.
+    Continue,
 }
 
 /// A call or a wait.
@@ -412,6 +426,8 @@ pub enum WaitUntil {
         /// Script.
         script: String,
     },
+    /// Nothing but the time itself: the deadline is the pause. Entra's group changes reach Intune after minutes.
+    Elapsed,
     /// The device contacted its MDM after the step before.
     CheckedIn {
         /// MDM.

@@ -1,0 +1,1 @@
+//! Claims, table by table.
