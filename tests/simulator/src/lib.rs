@@ -10,9 +10,13 @@ mod intune;
 mod jamf;
 mod ledger;
 mod limits;
+mod okta;
 mod scalar;
 mod serve;
+mod simulator;
 pub mod slack;
+#[cfg(test)]
+mod testing;
 mod world;
 
 pub use clock::SimClock;
@@ -22,6 +26,7 @@ pub use connection::{
 pub use faults::{Fault, Faults};
 pub use fleet::{BUILT_CAUSES, FleetOptions, ScriptedDevice, Truth};
 pub use ledger::{Ledger, RecordedEffect, RecordedRequest, RequestId, Server};
+pub use simulator::{Ports, Simulator, SimulatorConfig};
 pub use world::{
     DeviceStatus, DeviceView, MachineKey, Mdm, Persona, Platform, SignInOutcome, UserStatus, World,
 };

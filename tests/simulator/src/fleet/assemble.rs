@@ -92,9 +92,9 @@ impl Builder {
     ) {
         let owner = match scripted {
             Some(script) => self.scripted_owner(script),
-            None if cause == "healthy" && self.rng.random_bool(0.12) => {
-                self.any_healthy_owner().unwrap_or_else(|| self.new_person())
-            }
+            None if cause == "healthy" && self.rng.random_bool(0.12) => self
+                .any_healthy_owner()
+                .unwrap_or_else(|| self.new_person()),
             None => self.new_person(),
         };
         let mut blueprint = self.healthy(cause, mdm, owner.clone());
@@ -225,8 +225,7 @@ impl Builder {
             }
             _ => {}
         }
-        if self.options.stale_list_rows > 0.0
-            && self.rng.random_bool(self.options.stale_list_rows)
+        if self.options.stale_list_rows > 0.0 && self.rng.random_bool(self.options.stale_list_rows)
         {
             blueprint.stale_row = true;
             blueprint.accounts[0].cause = "okta_search_stale_read";
@@ -268,7 +267,8 @@ impl Builder {
         let device = self.put_okta_records(&blueprint, machine, missing, &certificates);
         self.put_history(&blueprint, device.as_ref(), &certificates);
         if blueprint.cause == "healthy" && blueprint.accounts.len() == 1 {
-            self.healthy_certificates.extend(certificates.last().cloned());
+            self.healthy_certificates
+                .extend(certificates.last().cloned());
         }
         self.note_truths(&blueprint, machine, device.as_ref(), missing);
         if self.options.live_sign_ins {
@@ -369,9 +369,7 @@ impl Builder {
             newest.and_then(|plan| plan.lost),
             newest.map(|plan| plan.issued),
         ];
-        let expected_issue = newest
-            .map(|plan| plan.issued)
-            .or(blueprint.delivery.at());
+        let expected_issue = newest.map(|plan| plan.issued).or(blueprint.delivery.at());
         let last_fastpass = person.fastpass.last();
         Shown {
             strong_match: blueprint.enrolled_in_mdm && (serial || udid),
@@ -434,12 +432,7 @@ impl Builder {
             {
                 group.members.insert(account.person.clone());
             }
-            let last = account
-                .fastpass
-                .iter()
-                .chain(&account.push)
-                .max()
-                .copied();
+            let last = account.fastpass.iter().chain(&account.push).max().copied();
             // Without a sign-in on this machine, people still sign in elsewhere.
             let elsewhere = self.state.now - Duration::hours(self.rng.random_range(4..60));
             if let Some(person) = self.state.people.get_mut(&account.person) {
@@ -447,7 +440,11 @@ impl Builder {
                     person.status = account.status;
                 }
                 let stale = account.cause == "okta_record_stale";
-                let seen = if stale { last } else { Some(elsewhere.max(last.unwrap_or(elsewhere))) };
+                let seen = if stale {
+                    last
+                } else {
+                    Some(elsewhere.max(last.unwrap_or(elsewhere)))
+                };
                 person.last_login = person.last_login.max(seen);
             }
         }

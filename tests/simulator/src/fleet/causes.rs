@@ -141,9 +141,7 @@ pub(super) fn apply(blueprint: &mut Blueprint, dice: &mut Dice<'_>) {
         "cert_expired" => {
             let expired = dice.days_ago(3.0, 25.0);
             certificate(blueprint, expired - Duration::days(365));
-            blueprint.mdm_enrolled = blueprint
-                .mdm_enrolled
-                .min(expired - Duration::days(366));
+            blueprint.mdm_enrolled = blueprint.mdm_enrolled.min(expired - Duration::days(366));
             bind_at_first_use(blueprint);
         }
         "cert_unused_revoked_90d" => {

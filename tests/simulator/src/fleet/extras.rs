@@ -27,10 +27,8 @@ pub(super) fn apply(cause: &str, blueprint: &mut Blueprint, dice: &mut Dice<'_>)
         "fastpass_other_factor_used" => {
             let issued = dice.days_ago(2.0, 20.0);
             no_sign_in_since(blueprint, issued);
-            blueprint.accounts[0].push = vec![
-                issued + Duration::hours(5),
-                dice.now - Duration::hours(7),
-            ];
+            blueprint.accounts[0].push =
+                vec![issued + Duration::hours(5), dice.now - Duration::hours(7)];
         }
         "fastpass_probe_blocked" => {
             let issued = dice.days_ago(2.0, 20.0);

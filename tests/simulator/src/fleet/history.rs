@@ -29,7 +29,12 @@ impl Builder {
             }
             let target = Target::Certificate(serial.clone());
             if plan.issuer == Issuer::Org && self.options.pki_issue_events {
-                self.add(plan.issued, "pki.cert.issue", Actor::System, vec![target.clone()]);
+                self.add(
+                    plan.issued,
+                    "pki.cert.issue",
+                    Actor::System,
+                    vec![target.clone()],
+                );
             }
             let bound = self
                 .state
@@ -68,7 +73,12 @@ impl Builder {
         let Some(record) = record else { return };
         let target = || vec![Target::Device(record.clone())];
         let before = deleted - Duration::minutes(2);
-        self.add(before, "device.lifecycle.deactivate", Actor::Admin, target());
+        self.add(
+            before,
+            "device.lifecycle.deactivate",
+            Actor::Admin,
+            target(),
+        );
         self.add(deleted, "device.lifecycle.delete", Actor::Admin, target());
     }
 
@@ -110,9 +120,7 @@ impl Builder {
                 continue;
             }
             let managed = blueprint.attested(index, *at);
-            let events = self
-                .state
-                .fastpass_events(&account.person, device, managed);
+            let events = self.state.fastpass_events(&account.person, device, managed);
             let count = if self.large { 1 } else { events.len() };
             for mut event in events.into_iter().take(count) {
                 event.published = *at;

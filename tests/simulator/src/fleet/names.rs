@@ -8,10 +8,11 @@ pub(super) const FIRST: [&str; 40] = [
 ];
 
 pub(super) const LAST: [&str; 40] = [
-    "Adler", "Alvarez", "Bauer", "Becker", "Brandt", "Castro", "Costa", "Dubois", "Egger", "Fischer",
-    "Garcia", "Haas", "Hansen", "Ito", "Jensen", "Kaya", "Keller", "Kim", "Kowal", "Lang", "Lopez",
-    "Marin", "Meyer", "Moreau", "Novak", "Okafor", "Olsen", "Patel", "Peters", "Rossi", "Sato",
-    "Schmid", "Silva", "Singh", "Steiner", "Tanaka", "Vogel", "Weber", "Winter", "Zhang",
+    "Adler", "Alvarez", "Bauer", "Becker", "Brandt", "Castro", "Costa", "Dubois", "Egger",
+    "Fischer", "Garcia", "Haas", "Hansen", "Ito", "Jensen", "Kaya", "Keller", "Kim", "Kowal",
+    "Lang", "Lopez", "Marin", "Meyer", "Moreau", "Novak", "Okafor", "Olsen", "Patel", "Peters",
+    "Rossi", "Sato", "Schmid", "Silva", "Singh", "Steiner", "Tanaka", "Vogel", "Weber", "Winter",
+    "Zhang",
 ];
 
 pub(super) const DEPARTMENTS: [&str; 6] = [
@@ -22,8 +23,6 @@ pub(super) const DEPARTMENTS: [&str; 6] = [
     "People",
     "Legal",
 ];
-
-pub(super) const SITES: [&str; 4] = ["Berlin", "Lisbon", "Austin", "Remote"];
 
 /// Model and model identifier.
 pub(super) const MACS: [(&str, &str); 4] = [

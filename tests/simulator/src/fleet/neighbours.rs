@@ -27,7 +27,10 @@ const NEIGHBOURS: [(&str, Change); 15] = [
     ("cert_expired", management_profile_ends_soon),
     (NO_SIGN_IN, serial_spelled_differently),
     ("cert_expired", placeholder_serial),
-    ("fastpass_no_signin_since_cert", placeholder_serial_without_sign_in),
+    (
+        "fastpass_no_signin_since_cert",
+        placeholder_serial_without_sign_in,
+    ),
 ];
 
 /// The neighbours before this place can be Macs as well.
@@ -101,7 +104,9 @@ fn silent_for_five_days_only(blueprint: &mut Blueprint, dice: &mut Dice<'_>) {
 
 fn expired(blueprint: &mut Blueprint, at: DateTime<Utc>) {
     certificate(blueprint, at - Duration::days(365));
-    let first = blueprint.certificates[0].issued.max(blueprint.accounts[0].linked);
+    let first = blueprint.certificates[0]
+        .issued
+        .max(blueprint.accounts[0].linked);
     blueprint.certificates[0].bound = Some(first + Duration::hours(20));
 }
 

@@ -155,7 +155,11 @@ impl Admin<'_> {
         managed.include_groups = vec![fastpass_group.clone(), contractors.clone()];
         managed.phishing_resistant = true;
         let catch_all = self.catch_all();
-        let protected = self.policy("Managed desktops", "ACCESS_POLICY", vec![managed, catch_all]);
+        let protected = self.policy(
+            "Managed desktops",
+            "ACCESS_POLICY",
+            vec![managed, catch_all],
+        );
         let catch_all = self.catch_all();
         let basic = self.policy("Any two factors", "ACCESS_POLICY", vec![catch_all]);
         let sign_on = self.rule("Default Rule", 1);
@@ -198,7 +202,11 @@ impl Admin<'_> {
     }
 
     fn policy(&mut self, name: &str, kind: &'static str, rules: Vec<Rule>) -> Id {
-        let prefix = if kind == "ACCESS_POLICY" { "rst" } else { "00p" };
+        let prefix = if kind == "ACCESS_POLICY" {
+            "rst"
+        } else {
+            "00p"
+        };
         let id = self.state.ids.okta(prefix);
         let policy = Policy {
             id: id.clone(),

@@ -45,7 +45,6 @@ impl Builder {
             let (maker, model) = names::PCS[self.rng().random_range(0..names::PCS.len())];
             (maker, model, "")
         };
-        let site = names::SITES[self.rng().random_range(0..names::SITES.len())];
         let accounts = blueprint.accounts.iter().map(|account| OsAccount {
             person: account.person.clone(),
             name: self.state.people[&account.person]
@@ -60,7 +59,11 @@ impl Builder {
         let machine = Machine {
             key,
             name,
-            platform: if mac { Platform::MacOs } else { Platform::Windows },
+            platform: if mac {
+                Platform::MacOs
+            } else {
+                Platform::Windows
+            },
             manufacturer: maker,
             model,
             model_identifier: identifier,
@@ -68,7 +71,6 @@ impl Builder {
             serial,
             udid: self.state.ids.guid().to_uppercase(),
             wifi_mac: mac_address(&self.state.ids.hex(12)),
-            site,
             mdm: blueprint.enrolled_in_mdm.then_some(blueprint.mdm),
             jamf_ids: Vec::new(),
             intune_ids: Vec::new(),
@@ -286,7 +288,8 @@ impl Builder {
             let effect = Effect::RevokeUnused {
                 certificate: serial.clone(),
             };
-            self.state.schedule(plan.issued + Duration::days(91), effect);
+            self.state
+                .schedule(plan.issued + Duration::days(91), effect);
         }
         serial
     }
@@ -365,7 +368,12 @@ impl Builder {
         missing: Missing,
         inventory: Inventory,
     ) -> String {
-        let id = self.state.jamf.keys().next_back().map_or(1, |last| last + 1);
+        let id = self
+            .state
+            .jamf
+            .keys()
+            .next_back()
+            .map_or(1, |last| last + 1);
         let owner = self.state.people[&blueprint.accounts[0].person].clone();
         let machine = self.state.machine_mut(key);
         machine.jamf_ids.push(id);
@@ -493,7 +501,8 @@ impl Builder {
     ) -> Option<Id> {
         if let Some(deleted) = blueprint.deleted_record {
             let id = self.state.ids.okta("guo");
-            let mut record = self.okta_record(id.clone(), key, deleted - Duration::days(90), missing);
+            let mut record =
+                self.okta_record(id.clone(), key, deleted - Duration::days(90), missing);
             record.status = DeviceStatus::Deactivated;
             record.last_updated = deleted;
             self.state.deleted_devices.insert(id, record);
@@ -504,7 +513,9 @@ impl Builder {
             let mut record = self.okta_record(id.clone(), key, created, missing);
             record.last_updated = last_used;
             let owner = blueprint.accounts[0].person.clone();
-            record.links.push(self.link(owner.clone(), created, true, Some(last_used)));
+            record
+                .links
+                .push(self.link(owner.clone(), created, true, Some(last_used)));
             self.state.devices.insert(id.clone(), record);
             self.state.devices_of.entry(owner).or_default().push(id);
         }
@@ -515,13 +526,23 @@ impl Builder {
         if blueprint.serial_in_okta == SerialShown::Odd {
             record.serial = record.serial.map(|serial| spaced(&serial));
         }
-        let used = blueprint.accounts.iter().flat_map(|account| &account.fastpass);
-        record.last_updated = used.copied().chain(plan.changed).fold(plan.created, DateTime::max);
+        let used = blueprint
+            .accounts
+            .iter()
+            .flat_map(|account| &account.fastpass);
+        record.last_updated = used
+            .copied()
+            .chain(plan.changed)
+            .fold(plan.created, DateTime::max);
         if plan.status != DeviceStatus::Deactivated {
             for account in &blueprint.accounts {
                 let last = account.fastpass.last().copied();
-                let mut link =
-                    self.link(account.person.clone(), account.linked, account.enrolled, last);
+                let mut link = self.link(
+                    account.person.clone(),
+                    account.linked,
+                    account.enrolled,
+                    last,
+                );
                 link.managed = account.managed;
                 record.links.push(link);
                 self.state
@@ -642,14 +663,21 @@ impl Builder {
             let created = self.state.now - Duration::days(self.rng().random_range(20..600));
             let ios = self.rng().random_bool(0.6);
             let last = self.state.now - Duration::hours(self.rng().random_range(1..400));
-            let imei = format!("35{:013}", self.rng().random_range(0u64..10_000_000_000_000));
+            let imei = format!(
+                "35{:013}",
+                self.rng().random_range(0u64..10_000_000_000_000)
+            );
             let mut record = OktaDevice {
                 id: id.clone(),
                 status: DeviceStatus::Active,
                 created,
                 last_updated: last.max(created),
                 display_name: if ios { "iPhone" } else { "Pixel" }.to_owned(),
-                platform: if ios { Platform::Ios } else { Platform::Android },
+                platform: if ios {
+                    Platform::Ios
+                } else {
+                    Platform::Android
+                },
                 manufacturer: if ios { "APPLE" } else { "Google" }.to_owned(),
                 model: if ios { "iPhone15,2" } else { "Pixel 8" }.to_owned(),
                 os_version: Some(if ios { "18.6" } else { "15" }.to_owned()),
@@ -670,7 +698,9 @@ impl Builder {
                 record.status = DeviceStatus::Created;
                 record.registered = false;
             } else {
-                record.links.push(self.link(person.clone(), created, true, Some(last)));
+                record
+                    .links
+                    .push(self.link(person.clone(), created, true, Some(last)));
                 self.state
                     .devices_of
                     .entry(person)
@@ -695,6 +725,9 @@ fn spaced(serial: &str) -> String {
 }
 
 fn mac_address(hex: &str) -> String {
-    let pairs: Vec<&str> = (0..hex.len()).step_by(2).map(|at| &hex[at..at + 2]).collect();
+    let pairs: Vec<&str> = (0..hex.len())
+        .step_by(2)
+        .map(|at| &hex[at..at + 2])
+        .collect();
     pairs.join(":")
 }

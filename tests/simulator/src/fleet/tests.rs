@@ -27,13 +27,22 @@ fn everything() -> FleetOptions {
 fn equal_seeds_make_equal_companies() {
     let (first, first_truths) = company(150, &everything());
     let (second, second_truths) = company(150, &everything());
-    assert_eq!(format!("{:?}", first.devices), format!("{:?}", second.devices));
+    assert_eq!(
+        format!("{:?}", first.devices),
+        format!("{:?}", second.devices)
+    );
     assert_eq!(format!("{:?}", first.log), format!("{:?}", second.log));
     assert_eq!(format!("{:?}", first.jamf), format!("{:?}", second.jamf));
-    assert_eq!(format!("{:?}", first.intune), format!("{:?}", second.intune));
+    assert_eq!(
+        format!("{:?}", first.intune),
+        format!("{:?}", second.intune)
+    );
     assert_eq!(first_truths, second_truths);
     let (other, _) = generate(150, 43, start(), &everything(), Ledger::default());
-    assert_ne!(format!("{:?}", first.devices), format!("{:?}", other.devices));
+    assert_ne!(
+        format!("{:?}", first.devices),
+        format!("{:?}", other.devices)
+    );
 }
 
 #[test]
@@ -45,7 +54,11 @@ fn every_unmanaged_desktop_user_has_exactly_one_truth() {
             *seen.entry((device.clone(), user.clone())).or_insert(0) += 1;
         }
     }
-    for record in state.devices.values().filter(|record| record.platform.is_desktop()) {
+    for record in state
+        .devices
+        .values()
+        .filter(|record| record.platform.is_desktop())
+    {
         for link in &record.links {
             let pair = (record.id.to_string(), link.user.to_string());
             assert_eq!(seen.remove(&pair), Some(1), "{pair:?}");
@@ -87,7 +100,11 @@ fn a_sign_in_cures_what_only_lacked_one_and_nothing_else() {
         }
         let outcome = state.fastpass_sign_in(&user.as_str().into(), &device.as_str().into());
         let cured = outcome == SignInOutcome::Managed;
-        assert_eq!(cured, CURED_BY_SIGN_IN.contains(&truth.cause), "{truth:?} {outcome:?}");
+        assert_eq!(
+            cured,
+            CURED_BY_SIGN_IN.contains(&truth.cause),
+            "{truth:?} {outcome:?}"
+        );
     }
 }
 
@@ -109,7 +126,10 @@ fn healthy_machines_agree_in_every_source() {
         let last = state.log.iter().rev().find(|event| {
             event.kind == "user.authentication.auth_via_mfa"
                 && event.actor == crate::world::Actor::User(user.into())
-                && event.device.as_ref().is_some_and(|seen| &*seen.id == device)
+                && event
+                    .device
+                    .as_ref()
+                    .is_some_and(|seen| &*seen.id == device)
         });
         assert!(last.unwrap().device.as_ref().unwrap().managed, "{truth:?}");
         let seen = match machine.mdm.unwrap() {
@@ -131,7 +151,10 @@ fn the_log_is_in_order_and_never_of_tomorrow() {
 #[test]
 fn a_fleet_of_the_default_kind_has_the_asked_share_of_faults() {
     let (_, truths) = company(1_000, &FleetOptions::default());
-    let stuck = truths.iter().filter(|truth| truth.cause != "healthy").count();
+    let stuck = truths
+        .iter()
+        .filter(|truth| truth.cause != "healthy")
+        .count();
     assert_eq!(stuck, 60);
     let causes: BTreeSet<_> = truths.iter().map(|truth| truth.cause).collect();
     assert!(causes.len() > 12, "{causes:?}");
@@ -146,18 +169,27 @@ fn scripted_machines_are_what_the_script_says() {
         .name("ANN-PC");
     let (state, truths) = company(0, &FleetOptions::scripted(vec![script]));
     assert_eq!(truths.len(), 1);
-    assert_eq!((truths[0].cause, truths[0].serial.as_str()), ("okta_device_suspended", "PF0TEST1"));
+    assert_eq!(
+        (truths[0].cause, truths[0].serial.as_str()),
+        ("okta_device_suspended", "PF0TEST1")
+    );
     let record = state.devices.values().next().unwrap();
     assert_eq!(record.status, DeviceStatus::Suspended);
     assert_eq!(record.platform, Platform::Windows);
     assert_eq!(record.display_name, "ANN-PC");
-    assert_eq!(state.person("ann@acme.example").unwrap().email, "ann@acme.example");
+    assert_eq!(
+        state.person("ann@acme.example").unwrap().email,
+        "ann@acme.example"
+    );
 }
 
 #[test]
 fn decidable_faults_outnumber_the_others_where_nothing_is_missing() {
     let (_, truths) = company(1_000, &FleetOptions::default());
-    let open = truths.iter().filter(|truth| !truth.decidable).collect::<Vec<_>>();
+    let open = truths
+        .iter()
+        .filter(|truth| !truth.decidable)
+        .collect::<Vec<_>>();
     assert!(open.is_empty(), "{open:?}");
     let (_, truths) = company(1_000, &FleetOptions::noisy());
     assert!(truths.iter().any(|truth| !truth.decidable));

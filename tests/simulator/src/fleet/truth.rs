@@ -102,7 +102,9 @@ pub(super) struct Shown {
 pub(super) fn judge(cause: &str, shown: &Shown) -> (bool, String) {
     let certificate_seen = shown.strong_match && shown.certificates && shown.inventory_newer;
     let missing = match cause {
-        "healthy" | "okta_device_suspended" | "okta_device_deactivated"
+        "healthy"
+        | "okta_device_suspended"
+        | "okta_device_deactivated"
         | "okta_search_stale_read" => None,
         "okta_duplicate_records" => {
             (!shown.duplicate_visible).then_some("one of the records does not show its serial")
@@ -113,12 +115,14 @@ pub(super) fn judge(cause: &str, shown: &Shown) -> (bool, String) {
         "ov_registration_incomplete" => (!shown.registration_visible && !shown.only_device)
             .then_some("another device of the user puts the factor into the list"),
         _ if !shown.strong_match => Some("Okta's record and the MDM's share no identifier"),
-        "mdm_not_checking_in" | "mdm_enrolment_broken" | "profile_not_in_scope"
-        | "profile_failed" | "okta_record_stale" => None,
+        "mdm_not_checking_in"
+        | "mdm_enrolment_broken"
+        | "profile_not_in_scope"
+        | "profile_failed"
+        | "okta_record_stale" => None,
         "profile_pending" => (!shown.pending_long).then_some("pending for less than a day"),
-        "fastpass_no_signin_since_cert" if shown.issue_logged => {
-            (!shown.inventory_newer).then_some("the inventory is older than the profile's last event")
-        }
+        "fastpass_no_signin_since_cert" if shown.issue_logged => (!shown.inventory_newer)
+            .then_some("the inventory is older than the profile's last event"),
         _ if !shown.certificates => Some("the MDM does not list certificates"),
         _ if !certificate_seen => Some("the inventory is older than the profile's last event"),
         "profile_installed_no_cert" | "cert_missing" => {

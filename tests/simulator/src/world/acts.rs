@@ -4,7 +4,8 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    DeviceStatus, Id, MachineKey, Mdm, Persona, Platform, State, Store, UserStatus, World,
+    DeviceStatus, Id, MachineKey, Mdm, Persona, Platform, ScepError, ScepHealth, State, UserStatus,
+    World,
 };
 
 /// How a sign-in with FastPass ended.
@@ -154,6 +155,25 @@ impl World {
             for (profile, store) in removed {
                 state.uninstall_profile(machine, profile, &store);
             }
+        });
+    }
+
+    /// The next SCEP enrolments of this device's machine fail with the words an MDM shows.
+    pub fn fail_next_enrolments(&self, device_id: &str, times: u32) {
+        self.on_machine(device_id, |state, machine| {
+            let error = ScepError {
+                domain: "MCSCEPErrorDomain",
+                code: 22013,
+                text: "The SCEP server returned an invalid response.",
+            };
+            state.machine_mut(machine).scep = ScepHealth::Fails { times, error };
+        });
+    }
+
+    /// The next SCEP profiles of this device's machine install without reaching the CA.
+    pub fn lose_next_enrolments(&self, device_id: &str, times: u32) {
+        self.on_machine(device_id, |state, machine| {
+            state.machine_mut(machine).scep = ScepHealth::Silent { times };
         });
     }
 
@@ -334,52 +354,5 @@ impl State {
             members.extend(user.map(|person| person.entra_id.clone()));
         }
         members
-    }
-
-    /// Whether a profile's scope takes in this machine of its own MDM.
-    pub(crate) fn in_scope(&self, profile: super::ProfileKey, machine: MachineKey) -> bool {
-        let profile = self.profile(profile);
-        if self.machine(machine).mdm != Some(profile.mdm) {
-            return false;
-        }
-        let members = self.scope_members(machine);
-        let in_any = |groups: &std::collections::BTreeSet<String>| {
-            groups.iter().any(|group| {
-                self.mdm_groups.get(group).is_some_and(|group| {
-                    members.iter().any(|member| group.members.contains(member))
-                })
-            })
-        };
-        let named = |records: &std::collections::BTreeSet<String>| {
-            members.iter().any(|member| records.contains(member))
-        };
-        let scope = &profile.scope;
-        let category_out = scope.excluded_category.is_some()
-            && self
-                .intune_of(machine)
-                .is_some_and(|device| device.category == scope.excluded_category);
-        (scope.all || in_any(&scope.groups) || named(&scope.records))
-            && !in_any(&scope.excluded_groups)
-            && !named(&scope.excluded_records)
-            && !category_out
-    }
-
-    /// The stores of a machine that a profile goes to, once it is in scope.
-    pub(crate) fn stores_for(&self, profile: super::ProfileKey, machine: MachineKey) -> Vec<Store> {
-        match self.profile(profile).level {
-            super::Level::Machine => vec![Store::Machine],
-            super::Level::User => {
-                let user = match self.profile(profile).mdm {
-                    Mdm::Jamf => self
-                        .jamf_of(machine)
-                        .and_then(|computer| computer.user_channels.first())
-                        .map(|(user, _)| user.clone()),
-                    Mdm::Intune => self
-                        .intune_of(machine)
-                        .and_then(|device| device.user.clone()),
-                };
-                user.into_iter().map(Store::User).collect()
-            }
-        }
     }
 }

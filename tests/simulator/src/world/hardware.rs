@@ -105,7 +105,6 @@ pub(crate) struct Machine {
     pub serial: String,
     pub udid: String,
     pub wifi_mac: String,
-    pub site: &'static str,
     /// The MDM it is enrolled in by the user's own account of things.
     pub mdm: Option<Mdm>,
     /// Its records in Jamf and in Intune, oldest first.

@@ -4,8 +4,8 @@
 use chrono::Duration;
 
 use super::{
-    Actor, DeviceStatus, Effect, Id, Issuer, Link, LogDevice, LogEvent, MachineKey, OktaDevice,
-    Persona, Policy, Rule, SignInOutcome, State, Store, Target, UserStatus,
+    Actor, DeviceStatus, Effect, Id, Issuer, Link, LogDevice, LogEvent, OktaDevice, Persona,
+    Policy, Rule, SignInOutcome, State, Store, Target, UserStatus,
 };
 
 impl State {
@@ -313,15 +313,6 @@ impl State {
                 })
             })
             .cloned()
-            .collect()
-    }
-
-    /// The Okta records of one machine.
-    pub(crate) fn records_of(&self, machine: MachineKey) -> Vec<Id> {
-        self.devices
-            .values()
-            .filter(|record| record.machine == Some(machine))
-            .map(|record| record.id.clone())
             .collect()
     }
 
