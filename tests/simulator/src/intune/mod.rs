@@ -283,7 +283,7 @@ async fn unknown_route(uri: Uri) -> Refusal {
     Refusal::bad_request(format!("Resource not found for the segment '{last}'."))
 }
 
-/// Writes OData keys as path segments, which the router understands: `exportJobs('x')` becomes
+/// Writes `OData` keys as path segments, which the router understands: `exportJobs('x')` becomes
 /// `exportJobs/x`, and the alternate key `devices(deviceId='x')` becomes `devices/by-device-id/x`.
 fn in_segments(mut request: Request) -> Request {
     let uri = request.uri();

@@ -1,4 +1,4 @@
-//! The OData `$filter` subset that Graph's device lists understand, and the export jobs' filter
+//! The `OData` `$filter` subset that Graph's device lists understand, and the export jobs' filter
 //! language, which looks the same but allows fewer fields.
 
 use std::cmp::Ordering;
@@ -76,7 +76,7 @@ impl Filter {
         }
     }
 
-    /// Does a record satisfy this filter? `field` reads a property, `type_name` is its OData type.
+    /// Does a record satisfy this filter? `field` reads a property, `type_name` is its `OData` type.
     pub(super) fn matches(&self, field: &dyn Fn(&str) -> Scalar, type_name: &str) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.matches(field, type_name)),

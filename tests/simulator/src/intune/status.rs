@@ -94,7 +94,7 @@ pub(super) async fn device_statuses(
     ok(&body)
 }
 
-/// The id's layout user_profile_device was observed for its middle part only; the rest is UNVERIFIED.
+/// The id's layout `user_profile_device` was observed for its middle part only; the rest is UNVERIFIED.
 fn status_row(state: &State, profile: &Profile, device: &IntuneDevice, word: &str) -> Value {
     let user = state.primary_user(device);
     let user_id = user.map_or("00000000-0000-0000-0000-000000000000", |person| {

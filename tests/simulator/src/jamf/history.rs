@@ -257,7 +257,7 @@ pub(super) async fn flush_by_body(
     body: String,
 ) -> Answer {
     let refused = || Refusal::classic(StatusCode::BAD_REQUEST, "Error: Unable to parse the XML");
-    let document = Element::parse(&body).map_err(|_| refused())?;
+    let document = Element::parse(&body).ok().ok_or_else(refused)?;
     let status = document.text_of("status").ok_or_else(refused)?;
     let computers = document.child("computers").ok_or_else(refused)?;
     let ids: Vec<&str> = computers

@@ -40,7 +40,7 @@ impl ListRequest {
             None => Ok(default),
             Some(text) => text
                 .parse()
-                .map_err(|_| Refusal::invalid(key, format!("{text} is not a number"))),
+                .map_err(|error| Refusal::invalid(key, format!("{text}: {error}"))),
         };
         let mut sort = values(query, "sort");
         if sort.is_empty() {
@@ -140,4 +140,47 @@ impl ListRequest {
 /// The envelope of every list.
 pub(super) fn page(total: usize, results: Vec<Value>) -> Value {
     json!({"totalCount": total, "results": results})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(pairs: &[(&str, &str)]) -> Query {
+        let owned = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        owned.collect()
+    }
+
+    fn select(pairs: &[(&str, &str)]) -> Result<(usize, Vec<u32>), Refusal> {
+        let request = ListRequest::parse(&query(pairs), "id:asc")?;
+        request.select(0..2500_u32, &|key, name| {
+            (name == "id").then(|| Scalar::Number(i64::from(key)))
+        })
+    }
+
+    #[test]
+    fn page_size_above_2000_is_cut_down_silently() {
+        let (total, page) = select(&[("page-size", "5000")]).unwrap();
+        assert_eq!((total, page.len()), (2500, 2000));
+        let (_, rest) = select(&[("page-size", "5000"), ("page", "1")]).unwrap();
+        assert_eq!((rest.len(), rest[0]), (500, 2000));
+    }
+
+    #[test]
+    fn descending_order_and_filter_apply_before_the_page_is_cut() {
+        let asked = [
+            ("sort", "id:desc"),
+            ("page-size", "2"),
+            ("filter", "id=lt=10"),
+        ];
+        assert_eq!(select(&asked).unwrap(), (10, vec![9, 8]));
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(select(&[("filter", "colour==red")]).is_err());
+        assert!(select(&[("sort", "colour:asc")]).is_err());
+    }
 }
