@@ -47,7 +47,7 @@ pub struct FindingChange {
 pub struct HistoryEntry {
     /// When.
     pub at: DateTime<Utc>,
-    /// A word: opened, cause_changed, closed, reopened.
+    /// A word: opened, reopened, changed, closed.
     pub change: String,
     /// The cause after it.
     pub cause: Cause,

@@ -31,11 +31,12 @@ pub struct LogCursor {
 }
 
 /// An org-wide change that can explain many faults at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct OrgChange {
     /// `uuid` of the event.
     pub uuid: String,
     /// When.
+    #[sqlx(rename = "changed_at")]
     pub at: DateTime<Utc>,
     /// Event type.
     pub event_type: String,
@@ -65,6 +66,22 @@ struct FastPassRow {
     last_managed_at: Option<DateTime<Utc>>,
     last_unmanaged_at: Option<DateTime<Utc>>,
     last_failure_at: Option<DateTime<Utc>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct CoverageRow {
+    class: String,
+    covered_from_at: Option<DateTime<Utc>>,
+    last_seen_at: Option<DateTime<Utc>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct LifecycleRow {
+    key: String,
+    change: String,
+    device_id: String,
+    changed_at: DateTime<Utc>,
+    actor: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -173,19 +190,17 @@ impl Store {
     /// The whole ledger.
     pub async fn load_log_facts(&self) -> Result<LogFacts, StoreError> {
         let mut facts = LogFacts::default();
-        let coverage: Vec<(String, Option<DateTime<Utc>>, Option<DateTime<Utc>>)> = fetch_all!(
+        let coverage: Vec<CoverageRow> = fetch_all!(
             self,
             "SELECT class, covered_from_at, last_seen_at FROM log_coverage"
         )?;
-        for (class, covered_from, last_seen) in coverage {
-            let class: EventClass = from_word(class, "log_coverage.class")?;
-            facts.coverage.insert(
-                class,
-                Coverage {
-                    covered_from,
-                    last_seen,
-                },
-            );
+        for row in coverage {
+            let class: EventClass = from_word(row.class, "log_coverage.class")?;
+            let coverage = Coverage {
+                covered_from: row.covered_from_at,
+                last_seen: row.last_seen_at,
+            };
+            facts.coverage.insert(class, coverage);
         }
         let fastpass: Vec<FastPassRow> = fetch_all!(
             self,
@@ -219,35 +234,20 @@ impl Store {
             .collect();
         facts.revoked = self.revocations(SERIAL_NUMBER).await?;
         facts.revoked_subjects = self.revocations(SUBJECT).await?;
-        let lifecycle: Vec<(String, String, DateTime<Utc>, Option<String>)> = fetch_all!(
+        let lifecycle: Vec<LifecycleRow> = fetch_all!(
             self,
-            "SELECT device_id, change, changed_at, actor FROM log_lifecycle"
+            "SELECT device_id AS key, change, device_id, changed_at, actor FROM log_lifecycle"
         )?;
-        for (device, change, at, actor) in lifecycle {
-            let device = DeviceId::from(device);
-            let change = from_word(change, "log_lifecycle.change")?;
-            facts.lifecycle.insert(
-                device.clone(),
-                LifecycleSeen {
-                    change,
-                    device,
-                    at,
-                    actor,
-                },
-            );
+        for row in lifecycle {
+            let (device, seen) = row.into_entry("log_lifecycle.change")?;
+            facts.lifecycle.insert(DeviceId::from(device), seen);
         }
-        let deletions: Vec<(String, String, String, DateTime<Utc>, Option<String>)> = fetch_all!(
+        let deletions: Vec<LifecycleRow> = fetch_all!(
             self,
-            "SELECT serial_number, change, device_id, changed_at, actor FROM log_deletions"
+            "SELECT serial_number AS key, change, device_id, changed_at, actor FROM log_deletions"
         )?;
-        for (serial_number, change, device, at, actor) in deletions {
-            let change = from_word(change, "log_deletions.change")?;
-            let seen = LifecycleSeen {
-                change,
-                device: DeviceId::from(device),
-                at,
-                actor,
-            };
+        for row in deletions {
+            let (serial_number, seen) = row.into_entry("log_deletions.change")?;
             facts.deletions.insert(serial_number, seen);
         }
         Ok(facts)
@@ -258,28 +258,12 @@ impl Store {
         &self,
         since: DateTime<Utc>,
     ) -> Result<Vec<OrgChange>, StoreError> {
-        let rows: Vec<(
-            String,
-            DateTime<Utc>,
-            String,
-            Option<String>,
-            Option<String>,
-        )> = fetch_all!(
+        fetch_all!(
             self,
-            "SELECT uuid, changed_at, event_type, actor, target FROM log_org_changes WHERE changed_at >= $1 \
-             ORDER BY changed_at, uuid",
+            "SELECT uuid, changed_at, event_type, actor, target FROM log_org_changes \
+             WHERE changed_at >= $1 ORDER BY changed_at, uuid",
             since,
-        )?;
-        Ok(rows
-            .into_iter()
-            .map(|(uuid, at, event_type, actor, target)| OrgChange {
-                uuid,
-                at,
-                event_type,
-                actor,
-                target,
-            })
-            .collect())
+        )
     }
 
     async fn revocations(
@@ -313,6 +297,18 @@ impl FastPassRow {
                 last_failure: self.last_failure_at,
             },
         )
+    }
+}
+
+impl LifecycleRow {
+    fn into_entry(self, what: &'static str) -> Result<(String, LifecycleSeen), StoreError> {
+        let seen = LifecycleSeen {
+            change: from_word(self.change, what)?,
+            device: DeviceId::from(self.device_id),
+            at: self.changed_at,
+            actor: self.actor,
+        };
+        Ok((self.key, seen))
     }
 }
 

@@ -1,11 +1,9 @@
 //! What happened before: for cool-down, attempt caps, the first batch of a playbook and the measured fix rate.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use unstuck_domain::{Cause, HardwareKey, MdmName, PlaybookName, RepairId, RepairState, RunId};
 
-use super::rows::{from_word, parse};
+use super::rows::{all, from_word, parse};
 use super::{Store, StoreError};
 
 /// A repair that touched a computer.
@@ -46,53 +44,90 @@ pub struct FixRate {
     pub median_minutes: Option<u64>,
 }
 
+#[derive(sqlx::FromRow)]
+struct PastRepairRow {
+    id: String,
+    run_id: String,
+    hardware: String,
+    playbook: String,
+    cause: String,
+    detail: String,
+    started_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<PastRepairRow> for PastRepair {
+    type Error = StoreError;
+
+    fn try_from(row: PastRepairRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            repair: RepairId::from(row.id),
+            run: RunId::from(row.run_id),
+            hardware: HardwareKey::from(row.hardware),
+            playbook: PlaybookName::from(row.playbook),
+            cause: from_word(row.cause, "runs.cause")?,
+            state: parse(&row.detail, "repairs.detail")?,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct TriedRow {
+    playbook: String,
+    cause: String,
+    mdm: Option<String>,
+    state: String,
+    started_at: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+}
+
+impl TriedRow {
+    fn group(&self) -> (&str, &str, Option<&str>) {
+        (&self.playbook, &self.cause, self.mdm.as_deref())
+    }
+}
+
+/// The rate of one group; `tried` is never empty.
+fn fix_rate(tried: &[TriedRow]) -> Result<FixRate, StoreError> {
+    let (playbook, cause, mdm) = tried[0].group();
+    let mut minutes: Vec<u64> = tried
+        .iter()
+        .filter(|row| row.state == "managed")
+        .map(|row| {
+            (row.finished_at - row.started_at)
+                .num_minutes()
+                .unsigned_abs()
+        })
+        .collect();
+    minutes.sort_unstable();
+    Ok(FixRate {
+        playbook: PlaybookName::from(playbook),
+        cause: from_word(cause.to_owned(), "runs.cause")?,
+        mdm: mdm.map(MdmName::from),
+        worked: minutes.len() as u64,
+        total: tried.len() as u64,
+        median_minutes: minutes.get(minutes.len() / 2).copied(),
+    })
+}
+
 impl Store {
     /// Repairs that began at or after `since`, newest first.
     pub async fn repairs_since(&self, since: DateTime<Utc>) -> Result<Vec<PastRepair>, StoreError> {
-        let rows: Vec<(
-            String,
-            String,
-            String,
-            String,
-            String,
-            String,
-            DateTime<Utc>,
-            Option<DateTime<Utc>>,
-        )> = fetch_all!(
+        let rows: Vec<PastRepairRow> = fetch_all!(
             self,
-            "SELECT repairs.id, run_id, hardware, playbook, cause, detail, repairs.started_at, repairs.finished_at \
-             FROM repairs JOIN runs ON runs.id = repairs.run_id WHERE repairs.started_at >= $1 \
-             ORDER BY repairs.started_at DESC, repairs.id",
+            "SELECT repairs.id, run_id, hardware, playbook, cause, detail, repairs.started_at, \
+             repairs.finished_at FROM repairs JOIN runs ON runs.id = repairs.run_id \
+             WHERE repairs.started_at >= $1 ORDER BY repairs.started_at DESC, repairs.id",
             since,
         )?;
-        rows.into_iter()
-            .map(
-                |(id, run, hardware, playbook, cause, detail, started_at, finished_at)| {
-                    Ok(PastRepair {
-                        repair: RepairId::from(id),
-                        run: RunId::from(run),
-                        hardware: HardwareKey::from(hardware),
-                        playbook: PlaybookName::from(playbook),
-                        cause: from_word(cause, "runs.cause")?,
-                        state: parse(&detail, "repairs.detail")?,
-                        started_at,
-                        finished_at,
-                    })
-                },
-            )
-            .collect()
+        all(rows)
     }
 
     /// How often each playbook worked, from repairs that ended at or after `since`.
     pub async fn fix_rates(&self, since: DateTime<Utc>) -> Result<Vec<FixRate>, StoreError> {
-        let rows: Vec<(
-            String,
-            String,
-            Option<String>,
-            String,
-            DateTime<Utc>,
-            DateTime<Utc>,
-        )> = fetch_all!(
+        let mut tried: Vec<TriedRow> = fetch_all!(
             self,
             "SELECT playbook, cause, mdm, repairs.state, repairs.started_at, repairs.finished_at \
              FROM repairs JOIN runs ON runs.id = repairs.run_id \
@@ -100,28 +135,10 @@ impl Store {
              AND repairs.started_at IS NOT NULL AND repairs.finished_at >= $1",
             since,
         )?;
-        let mut groups: BTreeMap<(String, String, Option<String>), (u64, Vec<u64>)> =
-            BTreeMap::new();
-        for (playbook, cause, mdm, state, started_at, finished_at) in rows {
-            let (total, minutes) = groups.entry((playbook, cause, mdm)).or_default();
-            *total += 1;
-            if state == "managed" {
-                minutes.push((finished_at - started_at).num_minutes().unsigned_abs());
-            }
-        }
-        groups
-            .into_iter()
-            .map(|((playbook, cause, mdm), (total, mut minutes))| {
-                minutes.sort_unstable();
-                Ok(FixRate {
-                    playbook: PlaybookName::from(playbook),
-                    cause: from_word(cause, "runs.cause")?,
-                    mdm: mdm.map(MdmName::from),
-                    worked: minutes.len() as u64,
-                    total,
-                    median_minutes: minutes.get(minutes.len() / 2).copied(),
-                })
-            })
+        tried.sort_by(|one, two| one.group().cmp(&two.group()));
+        tried
+            .chunk_by(|one, two| one.group() == two.group())
+            .map(fix_rate)
             .collect()
     }
 

@@ -70,8 +70,9 @@ async fn a_proposal_reads_back_byte_for_byte_with_its_card() {
         assert_eq!((stored.batch_number, stored.batch_count), (1, 17));
         assert!(store.message("proposal:P-1").await.unwrap().is_some());
         assert_eq!(store.audit_about("P-1").await.unwrap().len(), 1);
-        assert_eq!(store.undecided_proposals().await.unwrap(), [stored.clone()]);
-        assert_eq!(store.proposals_since(minute(0)).await.unwrap(), [stored]);
+        let only = std::slice::from_ref(&stored);
+        assert_eq!(store.undecided_proposals().await.unwrap(), only);
+        assert_eq!(store.proposals_since(minute(0)).await.unwrap(), only);
         assert_eq!(store.proposals_since(minute(1)).await.unwrap(), []);
         assert_eq!(store.open_proposals().await.unwrap(), []);
         assert_eq!(

@@ -75,8 +75,9 @@ async fn a_run_reads_back_with_queued_repairs_in_the_order_of_the_plan() {
                 .all(|repair| repair.state == RepairState::Queued && repair.next_look_at.is_none())
         );
         assert_eq!(store.open_repairs().await.unwrap(), repairs);
-        assert_eq!(store.open_runs().await.unwrap(), [run.clone()]);
-        assert_eq!(store.runs_since(minute(10)).await.unwrap(), [run.clone()]);
+        let only = std::slice::from_ref(&run);
+        assert_eq!(store.open_runs().await.unwrap(), only);
+        assert_eq!(store.runs_since(minute(10)).await.unwrap(), only);
         assert_eq!(store.runs_since(minute(11)).await.unwrap(), []);
         assert_eq!(store.run(&RunId::from("R-0")).await.unwrap(), None);
         assert_eq!(store.repair(&RepairId::from("0")).await.unwrap(), None);
