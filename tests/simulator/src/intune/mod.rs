@@ -265,6 +265,14 @@ fn beta_routes() -> Router<Api> {
             }),
         )
         .route(
+            &format!("{configurations}/{{id}}/{{cast}}/identityCertificateForClientAuthentication"),
+            get(profiles::identity_certificate),
+        )
+        .route(
+            &format!("{configurations}/{{id}}/{{cast}}/identityCertificate"),
+            get(profiles::identity_certificate),
+        )
+        .route(
             "/deviceManagement/deviceConfigurationsAllManagedDeviceCertificateStates",
             get(|state, query, uri| certificates::all(Version::Beta, state, query, uri)),
         )

@@ -1,6 +1,8 @@
 //! Device configurations, their assignments and the assignment filters. The certificate types and
 //! the filters of assignments exist in beta only.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::{Path, Query as QueryOf, State as FromState};
 use axum::http::Uri;
@@ -49,7 +51,7 @@ pub(super) async fn list(
                     "displayName" => profile.name.as_str().into(),
                     _ => Scalar::Absent,
                 };
-                options.admits(type_name(profile, version), &field)
+                options.admits(&type_name(profile, version), &field)
             })
             .filter(|profile| {
                 options
@@ -179,8 +181,8 @@ fn filter_id(category: &str) -> String {
     format!("f1170000{tail}")
 }
 
-fn type_name(profile: &Profile, version: Version) -> &'static str {
-    match (&profile.kind, version) {
+fn type_name(profile: &Profile, version: Version) -> Cow<'static, str> {
+    let name = match (&profile.kind, version) {
         // v1.0 does not know the certificate types; what it shows instead is UNVERIFIED.
         (ProfileKind::Scep { .. } | ProfileKind::TrustedCertificate, Version::V1) => {
             "microsoft.graph.deviceConfiguration"
@@ -192,8 +194,31 @@ fn type_name(profile: &Profile, version: Version) -> &'static str {
             "microsoft.graph.windows81TrustedRootCertificate"
         }
         (ProfileKind::SsoExtension, _) => "microsoft.graph.macOSDeviceFeaturesConfiguration",
-        (ProfileKind::Other(_), _) => "microsoft.graph.windows10GeneralConfiguration",
-    }
+        (ProfileKind::Other(types), _) => match types.first() {
+            Some(kind) => return format!("microsoft.graph.{kind}").into(),
+            None => "microsoft.graph.windows10GeneralConfiguration",
+        },
+    };
+    name.into()
+}
+
+/// `GET …/{id}/{cast}/identityCertificate…`: the certificate profile that a network profile uses.
+pub(super) async fn identity_certificate(
+    FromState(api): FromState<Api>,
+    Path((id, cast)): Path<(String, String)>,
+) -> Answer {
+    let row = api.app.world.with(|state| {
+        Api::require(state, &READ)?;
+        let profile = state.intune_profile(&id)?;
+        if type_name(profile, Version::Beta) != cast {
+            let message = format!("Resource not found for the segment '{cast}'.");
+            return Err(Refusal::bad_request(message));
+        }
+        let used = state.mdm.intune.certificate_users.get(&profile.key);
+        let used = used.ok_or_else(|| Refusal::intune_missing(&id))?;
+        Ok(row(state, state.profile(*used), Version::Beta, false))
+    })?;
+    ok(&row)
 }
 
 fn row(state: &State, profile: &Profile, version: Version, expands: bool) -> Value {

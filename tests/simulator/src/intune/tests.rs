@@ -487,3 +487,30 @@ async fn calls_without_a_token_are_unauthorized() {
         "InvalidAuthenticationToken"
     );
 }
+
+#[tokio::test]
+async fn network_profile_names_the_certificate_profile_it_uses() {
+    let bench = pcs(&["healthy"]).await;
+    let (wifi, kind) = bench.read(|state| {
+        let mut profiles = state.profiles.iter();
+        let found =
+            profiles.find(|profile| profile.mdm == Mdm::Intune && profile.name.contains("Wi-Fi"));
+        match found.unwrap() {
+            crate::world::Profile {
+                id,
+                kind: crate::world::ProfileKind::Other(types),
+                ..
+            } => (id.clone(), types[0]),
+            other => panic!("{other:?}"),
+        }
+    });
+    let base = format!("/beta/deviceManagement/deviceConfigurations/{wifi}");
+    let path = format!("{base}/microsoft.graph.{kind}/identityCertificateForClientAuthentication");
+    assert_eq!(bench.graph("GET", &path, Value::Null).await.status, 404);
+    let scep = scep_profile(&bench);
+    bench.app.world.use_intune_certificate(&wifi, &scep);
+    let used = bench.graph("GET", &path, Value::Null).await.json();
+    assert_eq!(used["id"], *scep);
+    let wrong = format!("{base}/microsoft.graph.windowsPhone/identityCertificate");
+    assert_eq!(bench.graph("GET", &wrong, Value::Null).await.status, 400);
+}

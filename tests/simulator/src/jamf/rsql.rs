@@ -129,6 +129,7 @@ fn equals(actual: &Scalar, written: &str) -> bool {
     }
     match actual {
         Scalar::Absent => written.is_empty(),
+        Scalar::Text(text) if text.is_ascii() => text.eq_ignore_ascii_case(written),
         other => other.compare(written) == Some(Ordering::Equal),
     }
 }

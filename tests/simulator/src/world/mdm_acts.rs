@@ -85,6 +85,17 @@ impl World {
         });
     }
 
+    /// The Intune Wi-Fi or VPN profile signs in with the certificate of this SCEP profile.
+    pub fn use_intune_certificate(&self, network_profile: &str, scep_profile: &str) {
+        self.with(|state| {
+            let key = |id| state.profile_by_id(Mdm::Intune, id).map(|found| found.key);
+            if let (Some(network), Some(scep)) = (key(network_profile), key(scep_profile)) {
+                let users = &mut state.mdm.intune.certificate_users;
+                users.insert(network, scep);
+            }
+        });
+    }
+
     /// Takes an application permission away from the Entra app.
     pub fn revoke_graph_role(&self, role: &str) {
         self.with(|state| {

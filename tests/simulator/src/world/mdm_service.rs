@@ -74,6 +74,8 @@ pub(crate) struct IntuneService {
     pub targeting_lag: Duration,
     /// The last sync that was asked of a device.
     pub syncs: BTreeMap<String, SyncRequest>,
+    /// Network profiles that sign in with the certificate of another profile.
+    pub certificate_users: BTreeMap<ProfileKey, ProfileKey>,
     /// SCEP exchanges under way.
     pub enrolling: BTreeSet<(MachineKey, ProfileKey)>,
     /// Export jobs by id.
@@ -91,6 +93,7 @@ impl Default for IntuneService {
             read_lag: Duration::seconds(20),
             targeting_lag: Duration::minutes(5),
             syncs: BTreeMap::new(),
+            certificate_users: BTreeMap::new(),
             enrolling: BTreeSet::new(),
             jobs: BTreeMap::new(),
             empty_urls: 1,
