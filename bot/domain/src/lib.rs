@@ -6,6 +6,21 @@
 //! Observations ─ correlate → Subject ─ detect, diagnose → Finding ─ playbook::matching → plan → Plan ─ guard → proposal
 //! ```
 
+pub mod approval;
+pub mod certificate;
+pub mod correlate;
+pub mod detect;
+pub mod diagnose;
+pub mod digest;
+pub mod findings;
+pub mod guard;
+pub mod journal;
 pub mod model;
+pub mod planning;
+pub mod playbook;
+pub mod preconditions;
+pub mod repairs;
+pub mod verify;
+pub mod waves;
 
 pub use model::*;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ConfirmedUser, DeviceId, MdmDevice, MdmDeviceId, MdmName, MdmObservation, Observations,
-    OktaDevice, OktaDeviceUser, Platform, PlaybookName, UserId,
+    OktaDevice, OktaDeviceUser, Platform, PlaybookName, Seen, UserId,
 };
 
 /// What a finding is about, with everything observed of it. Borrows from one [`Observations`].
@@ -29,8 +29,19 @@ pub struct Subject<'a> {
     pub strength: MatchStrength,
     /// Other Okta records of the same hardware, newest first.
     pub twins: Vec<&'a OktaDevice>,
+    /// Certificates that Okta's CA issued for this computer, told from their subject.
+    pub issued: Option<IssuedTo<'a>>,
     /// What limits and one-in-flight count.
     pub hardware: HardwareKey,
+}
+
+/// Issues of the System Log that name one computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssuedTo<'a> {
+    /// Normalised certificate subject, the key of [`LogFacts::issued`](super::LogFacts).
+    pub subject: &'a str,
+    /// First and last issue of it.
+    pub seen: Seen,
 }
 
 /// One computer: its MDM record, else its normalised serial number, else its Okta record.

@@ -167,7 +167,7 @@ impl Seen {
 }
 
 /// FastPass history of one device-user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FastPassSeen {
     /// Successful sign-ins.
     pub success: Option<Seen>,
@@ -203,7 +203,8 @@ pub struct RevocationSeen {
 
 /// The System Log's ledger: only first and last of each kind are kept.
 ///
-/// Keys are normalised: subjects and serial numbers as [`crate::correlate::normalise`] writes them.
+/// Keys are normalised: serial numbers as [`crate::correlate::normalise`] writes them, subjects as
+/// [`crate::correlate::normalise_subject`] does.
 #[derive(Debug, Clone, Default)]
 pub struct LogFacts {
     /// Coverage per class.
@@ -229,6 +230,11 @@ pub struct LogFacts {
 }
 
 impl LogFacts {
+    /// Forgets what is covered: the log was not read up to now, so absence proves nothing.
+    pub fn forget_coverage(&mut self) {
+        self.coverage.values_mut().for_each(|coverage| coverage.covered_from = None);
+    }
+
     /// Coverage of one class; an unknown class is not covered.
     pub fn coverage(&self, class: EventClass) -> Coverage {
         self.coverage.get(&class).copied().unwrap_or_default()

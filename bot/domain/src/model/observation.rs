@@ -235,6 +235,8 @@ pub struct MdmObservation {
     pub kind: MdmKind,
     /// Which desktops it manages.
     pub platforms: Vec<Platform>,
+    /// Whether it was read to the end. If not, absence from `devices` and `profiles` proves nothing.
+    pub complete: bool,
     /// "Now" in the MDM's own time when the listing ended.
     pub now: DateTime<Utc>,
     /// What it can show at all.

@@ -1,0 +1,127 @@
+//! Okta's own records: stale reads, suspension, deactivation, old twins.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Cause, Confidence, ManagementStatus, OktaDevice, OktaDeviceStatus, correlate::effective_links,
+    detect,
+};
+
+use super::{
+    facts::{Facts, time},
+    verdict::{Verdict, cause, not_enough},
+};
+
+/// C59: the list is out of date; by id the link is managed.
+pub(super) fn stale_read(facts: &Facts<'_, '_>) -> Verdict {
+    if !detect::is_managed_by_id(facts.subject) {
+        return Verdict::NoFault("read by id, it is not managed either");
+    }
+    let evidence = vec![facts.management_status()];
+    cause(Cause::OktaSearchStaleRead, Confidence::High, evidence)
+}
+
+/// The answer had no management status at all: nothing can be concluded from the link.
+pub(super) fn status_shown(facts: &Facts<'_, '_>) -> Verdict {
+    match facts.link.management_status {
+        Some(_) => Verdict::NoFault("Okta shows a management status"),
+        None => not_enough("Okta shows no management status for this user on this device"),
+    }
+}
+
+/// C55: suspended. The certificate is untouched, but nothing attests while it lasts.
+pub(super) fn suspended(facts: &Facts<'_, '_>) -> Verdict {
+    if facts.device.status != OktaDeviceStatus::Suspended {
+        return Verdict::NoFault("the Okta record is not suspended");
+    }
+    cause(Cause::OktaDeviceSuspended, Confidence::High, status(facts))
+}
+
+/// C56: deactivated. Links, factors and certificate are gone for good.
+pub(super) fn deactivated(facts: &Facts<'_, '_>) -> Verdict {
+    if facts.device.status != OktaDeviceStatus::Deactivated {
+        return Verdict::NoFault("the Okta record is not deactivated");
+    }
+    cause(
+        Cause::OktaDeviceDeactivated,
+        Confidence::High,
+        status(facts),
+    )
+}
+
+/// A status that this program does not know says nothing about the way to managed.
+pub(super) fn known_status(facts: &Facts<'_, '_>) -> Verdict {
+    match &facts.device.status {
+        OktaDeviceStatus::Other(_) => {
+            not_enough("the Okta record has a status that is not known here")
+        }
+        _ => Verdict::NoFault("the Okta record has a known status"),
+    }
+}
+
+fn status(facts: &Facts<'_, '_>) -> Vec<crate::Evidence> {
+    let word = match &facts.device.status {
+        OktaDeviceStatus::Active => "ACTIVE",
+        OktaDeviceStatus::Created => "CREATED",
+        OktaDeviceStatus::Suspended => "SUSPENDED",
+        OktaDeviceStatus::Deactivated => "DEACTIVATED",
+        OktaDeviceStatus::Other(word) => word,
+    };
+    let mut evidence = vec![facts.okta("device.status", word, facts.device.last_updated)];
+    if let Some(change) = facts.observations().log.lifecycle.get(&facts.device.id) {
+        let actor = change.actor.as_deref().unwrap_or("unknown");
+        evidence.push(facts.okta("device.lifecycle.actor", actor, Some(change.at)));
+    }
+    evidence
+}
+
+/// C57: an old record of a computer that registered again. It will never be managed; the newer one is what counts.
+///
+/// One record per OS user is possible on shared computers, so that a newer record of somebody else alone proves nothing.
+pub(super) fn old_twin(facts: &Facts<'_, '_>) -> Verdict {
+    let Some(used) = facts.device.last_updated else {
+        return Verdict::NoFault("there is no newer record in use that replaced this one");
+    };
+    let replaced = |twin: &&&OktaDevice| {
+        twin.status == OktaDeviceStatus::Active
+            && twin.last_updated.is_some_and(|at| at > used)
+            && replaces(facts, twin, used)
+    };
+    let Some(twin) = facts.subject.twins.iter().find(replaced) else {
+        return Verdict::NoFault("there is no newer record in use that replaced this one");
+    };
+    let mut evidence = vec![
+        facts.okta("device.last_updated", time(used), Some(used)),
+        facts.okta("twin.id", &twin.id, twin.created),
+    ];
+    if let Some(at) = twin.last_updated {
+        evidence.push(facts.okta("twin.last_updated", time(at), Some(at)));
+    }
+    cause(Cause::OktaDuplicateRecords, Confidence::Medium, evidence)
+}
+
+fn replaces(facts: &Facts<'_, '_>, twin: &OktaDevice, used: DateTime<Utc>) -> bool {
+    let registered_later = twin.created.is_some_and(|created| created > used);
+    let own =
+        effective_links(facts.observations(), twin).find(|link| link.user_id == facts.link.user_id);
+    match own {
+        Some(link) => registered_later || link.management_status == Some(ManagementStatus::Managed),
+        // Handed on: the computer was enrolled anew after this record was last used.
+        None => {
+            let enrolled = facts.subject.record.and_then(|record| record.enrolled_at);
+            registered_later && enrolled.is_some_and(|at| at > used)
+        }
+    }
+}
+
+/// C58: nobody has used the record for months, and its MDM has not heard of it either.
+pub(super) fn out_of_use(facts: &Facts<'_, '_>) -> Verdict {
+    let Some((used, heard)) = detect::stale_since(facts.subject, facts.settings) else {
+        return Verdict::NoFault("Okta or the MDM has heard of it lately");
+    };
+    let evidence = vec![
+        facts.okta("device.last_updated", time(used), Some(used)),
+        facts.from_mdm("last_check_in", time(heard), Some(heard)),
+    ];
+    cause(Cause::OktaRecordStale, Confidence::High, evidence)
+}
