@@ -9,12 +9,14 @@
 pub mod approval;
 pub mod certificate;
 pub mod correlate;
+pub mod decide;
 pub mod detect;
 pub mod diagnose;
 pub mod digest;
 pub mod findings;
 pub mod guard;
 pub mod journal;
+pub mod ledger;
 pub mod model;
 pub mod planning;
 pub mod playbook;

@@ -158,6 +158,11 @@ impl RepairState {
         )
     }
 
+    /// Whether every step is done and the proof is waited for.
+    pub fn waits_for_hop(&self) -> bool {
+        matches!(self, Self::Waiting { on: WaitingOn::Hop { .. }, .. })
+    }
+
     /// Whether all that is missing is the user's sign-in.
     pub fn waits_for_sign_in(&self) -> bool {
         matches!(

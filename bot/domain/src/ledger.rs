@@ -1,0 +1,161 @@
+//! Folds facts of the System Log into the ledger: only first and last of each kind stay.
+
+use crate::{
+    DeviceChange, EventClass, LifecycleSeen, LogFact, LogFactKind, LogFacts, RevocationSeen, Seen,
+    correlate::{normalise, normalise_subject},
+};
+
+impl LogFacts {
+    /// Takes in one fact. Any order and any number of times gives the same ledger, but for facts of the same instant.
+    pub fn record(&mut self, fact: &LogFact) {
+        let at = fact.at;
+        match &fact.kind {
+            LogFactKind::FastPass { user, device, success, managed } => {
+                self.saw(EventClass::FastPass, at);
+                if *success {
+                    latest(self.sign_ins.entry(user.clone()).or_insert(at), at);
+                }
+                if let Some(device) = device {
+                    let seen = self.fastpass.entry((device.clone(), user.clone())).or_default();
+                    if *success {
+                        add(&mut seen.success, at);
+                        match managed {
+                            Some(true) => latest_of(&mut seen.last_managed, at),
+                            Some(false) => latest_of(&mut seen.last_unmanaged, at),
+                            None => {}
+                        }
+                    } else {
+                        latest_of(&mut seen.last_failure, at);
+                    }
+                }
+            }
+            LogFactKind::SignIn { user, .. } => latest(self.sign_ins.entry(user.clone()).or_insert(at), at),
+            LogFactKind::CertificateIssued { subject, .. } => {
+                self.saw(EventClass::CertificateIssued, at);
+                if let Some(subject) = subject {
+                    let key = normalise_subject(subject);
+                    self.issued.entry(key).or_insert_with(|| Seen::once(at)).add(at);
+                }
+            }
+            LogFactKind::CertificateBound { device, serial_number, .. } => {
+                self.saw(EventClass::CertificateBound, at);
+                if let Some(device) = device {
+                    self.binds.entry(device.clone()).or_insert_with(|| Seen::once(at)).add(at);
+                    if let Some(serial) = serial_number.as_deref().and_then(normalise) {
+                        self.bound_to.insert(serial, device.clone());
+                    }
+                }
+            }
+            LogFactKind::CertificateRevoked { event_type, serial_number, subject, .. } => {
+                self.saw(EventClass::CertificateRevoked, at);
+                let seen = RevocationSeen { at, event_type: event_type.clone() };
+                match serial_number.as_deref().and_then(normalise) {
+                    Some(serial) => {
+                        self.revoked.entry(serial).or_insert(seen);
+                    }
+                    None => {
+                        if let Some(subject) = subject {
+                            let kept = self.revoked_subjects.entry(normalise_subject(subject)).or_insert(seen.clone());
+                            if kept.at < at {
+                                *kept = seen;
+                            }
+                        }
+                    }
+                }
+            }
+            LogFactKind::DeviceLifecycle { change, device, serial_number, actor } => {
+                self.saw(EventClass::DeviceLifecycle, at);
+                let seen = LifecycleSeen { change: *change, device: device.clone(), at, actor: actor.clone() };
+                if *change == DeviceChange::Deleted
+                    && let Some(serial) = serial_number.as_deref().and_then(normalise)
+                {
+                    newest(&mut self.deletions, serial, seen.clone());
+                }
+                newest(&mut self.lifecycle, device.clone(), seen);
+            }
+            LogFactKind::OrgChange { .. } => self.saw(EventClass::OrgChange, at),
+        }
+    }
+
+    fn saw(&mut self, class: EventClass, at: chrono::DateTime<chrono::Utc>) {
+        latest_of(&mut self.coverage.entry(class).or_default().last_seen, at);
+    }
+}
+
+fn add(seen: &mut Option<Seen>, at: chrono::DateTime<chrono::Utc>) {
+    match seen {
+        Some(seen) => seen.add(at),
+        None => *seen = Some(Seen::once(at)),
+    }
+}
+
+fn latest(kept: &mut chrono::DateTime<chrono::Utc>, at: chrono::DateTime<chrono::Utc>) {
+    *kept = (*kept).max(at);
+}
+
+fn latest_of(kept: &mut Option<chrono::DateTime<chrono::Utc>>, at: chrono::DateTime<chrono::Utc>) {
+    *kept = Some(kept.map_or(at, |kept| kept.max(at)));
+}
+
+fn newest<K: Eq + std::hash::Hash>(map: &mut std::collections::HashMap<K, LifecycleSeen>, key: K, seen: LifecycleSeen) {
+    match map.entry(key) {
+        std::collections::hash_map::Entry::Occupied(mut kept) if kept.get().at <= seen.at => {
+            kept.insert(seen);
+        }
+        std::collections::hash_map::Entry::Occupied(_) => {}
+        std::collections::hash_map::Entry::Vacant(place) => {
+            place.insert(seen);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DeviceId, UserId};
+
+    fn fact(at: &str, kind: LogFactKind) -> LogFact {
+        LogFact { uuid: at.into(), at: at.parse().unwrap(), kind }
+    }
+
+    fn fastpass(at: &str, managed: bool) -> LogFact {
+        let kind = LogFactKind::FastPass {
+            user: UserId::from("00u1"),
+            device: Some(DeviceId::from("guo1")),
+            success: true,
+            managed: Some(managed),
+        };
+        fact(at, kind)
+    }
+
+    #[test]
+    fn the_order_of_facts_does_not_matter() {
+        let facts = [
+            fastpass("2026-11-01T00:00:00Z", false),
+            fastpass("2026-11-02T00:00:00Z", true),
+            fastpass("2026-11-03T00:00:00Z", false),
+        ];
+        let (mut there, mut back) = (LogFacts::default(), LogFacts::default());
+        facts.iter().for_each(|fact| there.record(fact));
+        facts.iter().rev().chain(facts.iter()).for_each(|fact| back.record(fact));
+        assert_eq!(there.fastpass, back.fastpass);
+        assert_eq!(there.coverage, back.coverage);
+        let seen = there.fastpass.values().next().unwrap();
+        assert_eq!(seen.last_managed, Some("2026-11-02T00:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_deletion_is_found_by_the_serial_number_of_the_computer() {
+        let mut facts = LogFacts::default();
+        facts.record(&fact(
+            "2026-11-01T00:00:00Z",
+            LogFactKind::DeviceLifecycle {
+                change: DeviceChange::Deleted,
+                device: DeviceId::from("guo1"),
+                serial_number: Some("c02 xl0".into()),
+                actor: Some("clean-up job".into()),
+            },
+        ));
+        assert_eq!(facts.deletions["C02XL0"].device, DeviceId::from("guo1"));
+    }
+}
