@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::Connection;
@@ -226,7 +226,12 @@ async fn truncated(response: Response) -> Response {
         .headers
         .insert(CONTENT_LENGTH, (whole.len() + 2).into());
     let half = whole.slice(..whole.len() / 2);
-    let chunks = stream::iter([Ok(half), Err(std::io::Error::other("cut short"))]);
+    // The pause lets the server send the half before the error ends the connection.
+    let break_off = async {
+        tokio::task::yield_now().await;
+        Err(std::io::Error::other("cut short"))
+    };
+    let chunks = stream::iter([Ok(half)]).chain(stream::once(break_off));
     Response::from_parts(parts, Body::from_stream(chunks))
 }
 

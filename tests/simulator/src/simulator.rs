@@ -336,3 +336,6 @@ fn connect(
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,7 @@ impl Builder {
         }
         let missing = match scripted {
             Some(_) => Missing::default(),
-            None => self.missing(),
+            None => self.missing(&mut blueprint),
         };
         let key = self.assemble(blueprint, missing);
         if let Some(script) = scripted {
@@ -246,11 +246,15 @@ impl Builder {
         blueprint.accounts.push(second);
     }
 
-    fn missing(&mut self) -> Missing {
+    /// Fields that a record lacks, and serials that are written oddly or are only placeholders.
+    fn missing(&mut self, blueprint: &mut Blueprint) -> Missing {
         let mut missing = Missing::default();
         if self.options.missing_fields > 0.0 && self.rng.random_bool(self.options.missing_fields) {
-            match self.rng.random_range(0..4) {
+            match self.rng.random_range(0..6) {
                 0 => missing.okta_serial = true,
+                // Placeholders are a habit of PC firmware.
+                4 if blueprint.mdm == Mdm::Intune => blueprint.placeholder_serial = true,
+                4 | 5 => blueprint.serial_in_okta = SerialShown::Odd,
                 1 => missing.okta_udid = true,
                 2 => missing.okta_os_version = true,
                 _ => missing.mdm_email = true,

@@ -169,10 +169,6 @@ pub(super) fn authenticate(
     })
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a proof speaks about every part of the request"
-)]
 fn check_binding(
     app: &AppState,
     tokens: &Tokens,

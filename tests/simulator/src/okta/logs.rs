@@ -221,7 +221,7 @@ fn date(query: &Query, name: &str) -> Result<Option<DateTime<Utc>>, OktaError> {
     };
     DateTime::parse_from_rfc3339(text)
         .map(|at| Some(at.with_timezone(&Utc)))
-        .map_err(|_| OktaError::invalid(name, format!("The date {text} is not ISO 8601.")))
+        .map_err(|_unparsed| OktaError::invalid(name, format!("The date {text} is not ISO 8601.")))
 }
 
 fn keywords(text: Option<&str>) -> Result<Vec<String>, OktaError> {

@@ -11,8 +11,9 @@ use super::error::{Answer, OktaError};
 use crate::world::{Id, Policy, Rule, State as WorldState};
 
 pub(super) async fn simulate(State(okta): State<Okta>, body: Bytes) -> Answer {
-    let body: Value = serde_json::from_slice(&body)
-        .map_err(|_| OktaError::new(400, "E0000003", "The request body was not well-formed."))?;
+    let body: Value = serde_json::from_slice(&body).map_err(|_unparsed| {
+        OktaError::new(400, "E0000003", "The request body was not well-formed.")
+    })?;
     // The guide sends one object, the published schema says an array of them.
     let asked = match &body {
         Value::Array(asked) => asked.first().unwrap_or(&Value::Null),
