@@ -8,8 +8,8 @@ use super::effect::Queue;
 use super::ids::Ids;
 use super::{
     App, Category, Certificate, IntuneDevice, JamfComputer, LogEvent, Machine, MachineKey, Mdm,
-    MdmGroup, MdmService, OktaDevice, OktaGroup, OktaVerify, Person, Policy, Profile, ProfileKey, Script,
-    ScriptRun,
+    MdmGroup, MdmService, OktaDevice, OktaGroup, OktaVerify, Person, Policy, Profile, ProfileKey,
+    Script, ScriptRun,
 };
 use super::{Id, Issuer};
 use crate::ledger::{Ledger, RecordedEffect, RequestId};
