@@ -7,7 +7,7 @@ use serde::Serialize;
 use unstuck_domain::{Cause, Finding};
 
 use super::bulk::{BATCH, rows, stamp};
-use super::rows::{all, from_word, json, parse, word};
+use super::rows::{all, count, from_word, json, parse, word};
 use super::{LeaseProof, Store, StoreError};
 
 /// The finding of one subject as it stands.
@@ -76,7 +76,7 @@ impl TryFrom<FindingRow> for FindingRecord {
             key: row.subject_key,
             opened_at: row.opened_at,
             first_cause: from_word(row.first_cause, "findings.first_cause")?,
-            agreements: u32::try_from(row.agreements).unwrap_or(u32::MAX),
+            agreements: count(row.agreements),
             agreed_at: row.agreed_at,
             last_seen_at: row.last_seen_at,
             closed_at: row.closed_at,

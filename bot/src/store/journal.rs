@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use unstuck_domain::{RepairId, RepairState, StepId, StepState};
 
-use super::rows::{all, from_word, json, parse};
+use super::rows::{all, count, from_word, json, parse};
 use super::{LeaseProof, NewHold, Store, StoreError, Together, Tx};
 
 /// A change of one repair, decided on one version of it.
@@ -113,7 +113,7 @@ impl TryFrom<StepRow> for StepRecord {
         Ok(Self {
             repair: RepairId::from(row.repair_id),
             step: StepId::from(row.step_id),
-            attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
+            attempt: count(row.attempt),
             action: row.action,
             state: from_word(row.state, "steps.state")?,
             inputs: parse(&row.inputs, "steps.inputs")?,

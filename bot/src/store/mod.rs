@@ -11,6 +11,7 @@ mod audit;
 mod bulk;
 mod confirmations;
 mod counters;
+mod decisions;
 mod error;
 mod findings;
 mod flight;
@@ -19,6 +20,7 @@ mod inbox;
 mod journal;
 mod leases;
 mod ledger;
+mod ledger_pages;
 mod links;
 mod open;
 mod outbox;
@@ -37,6 +39,7 @@ mod together;
 
 pub use audit::{AuditEntry, AuditReport, AuditSeal, NewAuditEntry};
 pub use confirmations::Confirmations;
+pub use decisions::{Decision, DecisionOutcome, DecisionRecord, Denial, Verdict};
 pub use engine::Store;
 pub use error::StoreError;
 pub use findings::{FindingChange, FindingRecord, HistoryEntry};
@@ -49,10 +52,7 @@ pub use ledger::{LogCursor, OrgChange};
 pub use links::ManualLink;
 pub use open::OpenMode;
 pub use outbox::{NewMessage, OutboxMessage, PostedMessage, SendResult};
-pub use proposals::{
-    Decision, DecisionOutcome, DecisionRecord, Denial, NewProposal, NewRevision, ProposalRecord,
-    Verdict,
-};
+pub use proposals::{NewProposal, NewRevision, ProposalRecord};
 pub use repairs::{NewRepair, RepairRecord};
 pub use retention::{Deleted, Keep};
 pub use runs::{NewRun, RunRecord, RunStateChange};

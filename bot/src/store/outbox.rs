@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::rows::{all, json, parse};
+use super::rows::{all, count, json, parse};
 use super::{LeaseProof, Store, StoreError, Tx};
 
 /// What a message shall say.
@@ -137,7 +137,7 @@ impl TryFrom<OutboxRow> for OutboxMessage {
             state: row.state,
             due_at: row.due_at,
             intent_at: row.intent_at,
-            attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+            attempts: count(row.attempts),
             error: row.error,
             posted: row
                 .posted_channel

@@ -39,3 +39,8 @@ where
 {
     rows.into_iter().map(T::try_from).collect()
 }
+
+/// A count that was stored as the databases' only integer.
+pub(super) fn count(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

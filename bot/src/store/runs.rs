@@ -6,7 +6,7 @@ use unstuck_domain::{
     Cause, PlaybookName, ProposalId, ProposalState, RepairId, RunId, SourceTimes,
 };
 
-use super::rows::{all, from_word, json, parse, word};
+use super::rows::{all, count, from_word, json, parse, word};
 use super::{LeaseProof, NewRepair, Store, StoreError, Together, Tx};
 
 /// A run to be stored with its queued repairs.
@@ -100,7 +100,7 @@ impl TryFrom<RunRow> for RunRecord {
             cause: from_word(row.cause, "runs.cause")?,
             state: from_word(row.state, "runs.state")?,
             owner: row.owner,
-            wave: u32::try_from(row.wave).unwrap_or(u32::MAX),
+            wave: count(row.wave),
             wave_opened_at: row.wave_opened_at,
             wave_passed_at: row.wave_passed_at,
             source_times: parse(&row.source_times, "runs.source_times")?,

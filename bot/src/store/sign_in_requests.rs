@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use unstuck_domain::{DeviceId, UserId};
 
-use super::rows::{all, from_word, json, parse, word};
+use super::rows::{all, count, from_word, json, parse, word};
 use super::{Store, StoreError, Together};
 
 /// How a request stands.
@@ -70,7 +70,7 @@ impl TryFrom<SignInRequestRow> for SignInRequest {
             devices: parse(&row.devices, "sign_in_requests.devices")?,
             opened_at: row.opened_at,
             first_sent_at: row.first_sent_at,
-            reminders: u32::try_from(row.reminders).unwrap_or(u32::MAX),
+            reminders: count(row.reminders),
             next_due_at: row.next_due_at,
             channel: row.channel,
             thread: row.thread,

@@ -4,6 +4,7 @@
 mod audit;
 mod database;
 mod flight;
+mod journal;
 mod leases;
 mod ledger;
 mod messages;
