@@ -6,12 +6,18 @@
 pub mod dry_run;
 pub mod error;
 pub mod http;
+pub mod intune;
+pub mod jamf;
 pub mod okta;
 pub mod permit;
+pub mod slack;
 pub mod source_clock;
 
+mod attestation;
+mod decode;
 mod traits;
 
+pub use attestation::{AttestationSettings, InvalidSubjectPattern};
 pub use error::ConnectorError;
 pub use permit::WritePermit;
 pub use source_clock::SourceClock;
