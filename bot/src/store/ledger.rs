@@ -3,7 +3,7 @@
 //! A page and the cursor behind it are written in one transaction, and a page that is read twice changes nothing:
 //! firsts only move back, lasts only move forward.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use unstuck_domain::{
@@ -114,70 +114,34 @@ impl Store {
         tx.commit().await
     }
 
-    /// The whole ledger.
+    /// The whole ledger. Its tables are read side by side; only the holder of the observer's lease writes them.
     pub async fn load_log_facts(&self) -> Result<LogFacts, StoreError> {
-        let mut facts = LogFacts::default();
-        let coverage: Vec<CoverageRow> = fetch_all!(
-            self,
-            "SELECT class, covered_from_at, last_seen_at FROM log_coverage"
+        let (coverage, fastpass, sign_ins, binds, bound_to, issued) = tokio::try_join!(
+            self.log_coverage(),
+            self.log_fastpass(),
+            self.log_sign_ins(),
+            self.log_binds(),
+            self.log_bound_to(),
+            self.log_issued(),
         )?;
-        for row in coverage {
-            let class: EventClass = from_word(row.class, "log_coverage.class")?;
-            let coverage = Coverage {
-                covered_from: row.covered_from_at,
-                last_seen: row.last_seen_at,
-            };
-            facts.coverage.insert(class, coverage);
-        }
-        let fastpass: Vec<FastPassRow> = fetch_all!(
-            self,
-            "SELECT device_id, user_id, first_success_at, last_success_at, last_managed_at, last_unmanaged_at, \
-             last_failure_at FROM log_fastpass"
+        let (revoked, revoked_subjects, lifecycle, deletions) = tokio::try_join!(
+            self.log_revocations(SERIAL_NUMBER),
+            self.log_revocations(SUBJECT),
+            self.log_lifecycle(),
+            self.log_deletions(),
         )?;
-        facts.fastpass = fastpass.into_iter().map(FastPassRow::into_entry).collect();
-        let sign_ins: Vec<(String, DateTime<Utc>)> =
-            fetch_all!(self, "SELECT user_id, last_at FROM log_sign_ins")?;
-        facts.sign_ins = sign_ins
-            .into_iter()
-            .map(|(user, at)| (UserId::from(user), at))
-            .collect();
-        let binds: Vec<(String, DateTime<Utc>, DateTime<Utc>)> =
-            fetch_all!(self, "SELECT device_id, first_at, last_at FROM log_binds")?;
-        facts.binds = binds
-            .into_iter()
-            .map(|(device, first, last)| (DeviceId::from(device), Seen { first, last }))
-            .collect();
-        let bound_to: Vec<(String, String)> =
-            fetch_all!(self, "SELECT certificate, device_id FROM log_bound_to")?;
-        facts.bound_to = bound_to
-            .into_iter()
-            .map(|(key, device)| (key, DeviceId::from(device)))
-            .collect();
-        let issued: Vec<(String, DateTime<Utc>, DateTime<Utc>)> =
-            fetch_all!(self, "SELECT subject, first_at, last_at FROM log_issued")?;
-        facts.issued = issued
-            .into_iter()
-            .map(|(subject, first, last)| (subject, Seen { first, last }))
-            .collect();
-        facts.revoked = self.revocations(SERIAL_NUMBER).await?;
-        facts.revoked_subjects = self.revocations(SUBJECT).await?;
-        let lifecycle: Vec<LifecycleRow> = fetch_all!(
-            self,
-            "SELECT device_id AS key, change, device_id, changed_at, actor FROM log_lifecycle"
-        )?;
-        for row in lifecycle {
-            let (device, seen) = row.into_entry("log_lifecycle.change")?;
-            facts.lifecycle.insert(DeviceId::from(device), seen);
-        }
-        let deletions: Vec<LifecycleRow> = fetch_all!(
-            self,
-            "SELECT serial_number AS key, change, device_id, changed_at, actor FROM log_deletions"
-        )?;
-        for row in deletions {
-            let (serial_number, seen) = row.into_entry("log_deletions.change")?;
-            facts.deletions.insert(serial_number, seen);
-        }
-        Ok(facts)
+        Ok(LogFacts {
+            coverage,
+            fastpass,
+            sign_ins,
+            binds,
+            bound_to,
+            issued,
+            revoked,
+            revoked_subjects,
+            lifecycle,
+            deletions,
+        })
     }
 
     /// Org-wide changes at or after `since`, oldest first.
@@ -193,7 +157,68 @@ impl Store {
         )
     }
 
-    async fn revocations(
+    async fn log_coverage(&self) -> Result<BTreeMap<EventClass, Coverage>, StoreError> {
+        let rows: Vec<CoverageRow> = fetch_all!(
+            self,
+            "SELECT class, covered_from_at, last_seen_at FROM log_coverage"
+        )?;
+        rows.into_iter()
+            .map(|row| {
+                let coverage = Coverage {
+                    covered_from: row.covered_from_at,
+                    last_seen: row.last_seen_at,
+                };
+                Ok((from_word(row.class, "log_coverage.class")?, coverage))
+            })
+            .collect()
+    }
+
+    async fn log_fastpass(&self) -> Result<HashMap<(DeviceId, UserId), FastPassSeen>, StoreError> {
+        let rows: Vec<FastPassRow> = fetch_all!(
+            self,
+            "SELECT device_id, user_id, first_success_at, last_success_at, last_managed_at, \
+             last_unmanaged_at, last_failure_at FROM log_fastpass"
+        )?;
+        Ok(rows.into_iter().map(FastPassRow::into_entry).collect())
+    }
+
+    async fn log_sign_ins(&self) -> Result<HashMap<UserId, DateTime<Utc>>, StoreError> {
+        let rows: Vec<(String, DateTime<Utc>)> =
+            fetch_all!(self, "SELECT user_id, last_at FROM log_sign_ins")?;
+        Ok(rows
+            .into_iter()
+            .map(|(user, at)| (UserId::from(user), at))
+            .collect())
+    }
+
+    async fn log_binds(&self) -> Result<HashMap<DeviceId, Seen>, StoreError> {
+        let rows: Vec<(String, DateTime<Utc>, DateTime<Utc>)> =
+            fetch_all!(self, "SELECT device_id, first_at, last_at FROM log_binds")?;
+        Ok(rows
+            .into_iter()
+            .map(|(device, first, last)| (DeviceId::from(device), Seen { first, last }))
+            .collect())
+    }
+
+    async fn log_bound_to(&self) -> Result<HashMap<String, DeviceId>, StoreError> {
+        let rows: Vec<(String, String)> =
+            fetch_all!(self, "SELECT certificate, device_id FROM log_bound_to")?;
+        Ok(rows
+            .into_iter()
+            .map(|(certificate, device)| (certificate, DeviceId::from(device)))
+            .collect())
+    }
+
+    async fn log_issued(&self) -> Result<HashMap<String, Seen>, StoreError> {
+        let rows: Vec<(String, DateTime<Utc>, DateTime<Utc>)> =
+            fetch_all!(self, "SELECT subject, first_at, last_at FROM log_issued")?;
+        Ok(rows
+            .into_iter()
+            .map(|(subject, first, last)| (subject, Seen { first, last }))
+            .collect())
+    }
+
+    async fn log_revocations(
         &self,
         key_kind: &str,
     ) -> Result<HashMap<String, RevocationSeen>, StoreError> {
@@ -206,6 +231,29 @@ impl Store {
             .into_iter()
             .map(|(key, at, event_type)| (key, RevocationSeen { at, event_type }))
             .collect())
+    }
+
+    async fn log_lifecycle(&self) -> Result<HashMap<DeviceId, LifecycleSeen>, StoreError> {
+        let rows: Vec<LifecycleRow> = fetch_all!(
+            self,
+            "SELECT device_id AS key, change, device_id, changed_at, actor FROM log_lifecycle"
+        )?;
+        rows.into_iter()
+            .map(|row| {
+                let (device, seen) = row.into_entry("log_lifecycle.change")?;
+                Ok((DeviceId::from(device), seen))
+            })
+            .collect()
+    }
+
+    async fn log_deletions(&self) -> Result<HashMap<String, LifecycleSeen>, StoreError> {
+        let rows: Vec<LifecycleRow> = fetch_all!(
+            self,
+            "SELECT serial_number AS key, change, device_id, changed_at, actor FROM log_deletions"
+        )?;
+        rows.into_iter()
+            .map(|row| row.into_entry("log_deletions.change"))
+            .collect()
     }
 }
 

@@ -16,6 +16,8 @@ const SCHEMA: i64 = 1;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const SQLITE_READERS: u32 = 4;
+/// Rows that a reader's thread hands over at a time; sqlx's 50 makes a large table a ping-pong of two threads.
+const SQLITE_ROWS_AHEAD: usize = 2_000;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// Whether the database may be changed.
@@ -124,7 +126,7 @@ async fn open_sqlite(url: &str, mode: OpenMode) -> Result<Store, StoreError> {
         SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(options.read_only(true))
+            .connect_lazy_with(options.read_only(true).row_buffer_size(SQLITE_ROWS_AHEAD))
     };
     if mode == OpenMode::ReadOnly {
         let readers = readers_of(options);
