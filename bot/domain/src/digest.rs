@@ -9,10 +9,13 @@ use crate::{Plan, PlanDigest};
 /// A [`Plan`] holds nothing that depends on when it was seen, proposed or decided, so that the same plan made twice
 /// has the same digest.
 pub fn digest(plan: &Plan) -> PlanDigest {
-    let canonical = serde_json_canonicalizer::to_vec(plan).expect(
-        "a plan has string keys and finite numbers only, so it always has a canonical form",
-    );
-    PlanDigest::new(sha256_hex(&canonical))
+    PlanDigest::new(sha256_hex(canonical(plan).as_bytes()))
+}
+
+/// The text that the digest is of: the plan's RFC 8785 JSON.
+pub fn canonical(plan: &Plan) -> String {
+    serde_json_canonicalizer::to_string(plan)
+        .expect("a plan has string keys and finite numbers only, so it always has a canonical form")
 }
 
 /// Lowercase hex SHA-256, as plans and playbook versions are written.

@@ -3,183 +3,26 @@
 //! Never a random part of too many: whoever fits first in the plan's own order is taken. Every computer that is left
 //! out has one reason and a time when it is looked at again. Executing is no concern of this module.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
 
 use crate::planning::{Candidate, assemble};
 use crate::playbook::Playbook;
 use crate::{
-    Cause, DeviceId, GroupId, HardwareKey, MdmName, Plan, PlannedRepair, PlaybookName, ProposalId,
-    UserId, WhyNot,
+    Cause, DeviceId, HardwareKey, Plan, PlannedRepair, PlaybookName, ProposalId, UserId, WhyNot,
+};
+
+mod caps;
+mod state;
+
+use caps::{over_cap, places};
+pub use state::{
+    DeniedKey, Exclusions, GuardState, InFlight, Mode, OpenProposal, SafetySettings, Stop, Stops,
 };
 
 /// Additions open a new revision at most this often.
 pub const REVISION_INTERVAL: Duration = Duration::hours(4);
-
-/// `[safety] mode`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Tells, never proposes.
-    #[default]
-    Observe,
-    /// Posts cards and acts on their decisions.
-    Approve,
-}
-
-/// Whom and what a person excluded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Exclusions {
-    /// Logins or ids.
-    pub users: BTreeSet<String>,
-    /// Okta groups.
-    pub groups: BTreeSet<GroupId>,
-    /// Okta device ids, MDM record ids, serial numbers or names.
-    pub devices: BTreeSet<String>,
-    /// Members of `groups`, as they were read.
-    pub group_members: BTreeSet<UserId>,
-}
-
-impl Exclusions {
-    /// What excludes a repair, in words.
-    pub fn of_repair(&self, repair: &PlannedRepair) -> Option<String> {
-        let device_ids = repair
-            .subjects
-            .iter()
-            .map(|subject| subject.device_id.as_str());
-        let names = device_ids
-            .chain(repair.mdm_device_id.as_ref().map(|id| id.as_str()))
-            .chain(repair.serial_number.as_deref())
-            .chain([repair.device_name.as_str()]);
-        if let Some(name) = names.into_iter().find(|name| self.devices.contains(*name)) {
-            return Some(format!("device {name}"));
-        }
-        for subject in &repair.subjects {
-            if self.users.contains(subject.user_id.as_str()) || self.users.contains(&subject.login)
-            {
-                return Some(format!("user {}", subject.login));
-            }
-            if self.group_members.contains(&subject.user_id) {
-                return Some(format!("user {} is in an excluded group", subject.login));
-            }
-        }
-        None
-    }
-}
-
-/// The organisation's safety settings. A playbook's limits may only be tighter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SafetySettings {
-    /// Whether proposals are made at all.
-    pub mode: Mode,
-    /// Computers a day of a playbook that has no verified batch yet.
-    pub first_day_cap: u32,
-    /// Whom to leave alone.
-    pub exclusions: Exclusions,
-}
-
-impl Default for SafetySettings {
-    fn default() -> Self {
-        Self {
-            mode: Mode::Observe,
-            first_day_cap: 10,
-            exclusions: Exclusions::default(),
-        }
-    }
-}
-
-/// A repair that was decided and has not ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InFlight {
-    /// Its proposal.
-    pub proposal: ProposalId,
-    /// Its playbook.
-    pub playbook: PlaybookName,
-    /// Its cause.
-    pub cause: Cause,
-}
-
-/// A person's word that nothing more may begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
-    /// Who.
-    pub by: String,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Why, as far as they said.
-    pub reason: String,
-}
-
-/// What is stopped.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stops {
-    /// Everything.
-    pub all: Option<Stop>,
-    /// Single playbooks.
-    pub playbooks: BTreeMap<PlaybookName, Stop>,
-}
-
-impl Stops {
-    /// The stop that holds for a playbook.
-    pub fn of_playbook(&self, playbook: &PlaybookName) -> Option<&Stop> {
-        self.all.as_ref().or_else(|| self.playbooks.get(playbook))
-    }
-}
-
-/// What a denial is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct DeniedKey {
-    /// Computer.
-    pub hardware: HardwareKey,
-    /// Playbook.
-    pub playbook: PlaybookName,
-    /// Cause.
-    pub cause: Cause,
-}
-
-/// An undecided proposal.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenProposal {
-    /// Its id.
-    pub id: ProposalId,
-    /// Its revision.
-    pub revision: u32,
-    /// Its frozen plan.
-    pub plan: Plan,
-    /// When this revision was made.
-    pub revised_at: DateTime<Utc>,
-    /// Whether somebody has a dialogue about it open.
-    pub modal_open: bool,
-}
-
-/// What the store knows that limits a proposal.
-#[derive(Debug, Clone, Default)]
-pub struct GuardState {
-    /// Computers with a decided repair that has not ended.
-    pub in_flight: HashMap<HardwareKey, InFlight>,
-    /// Users of those, with the computer.
-    pub users_in_flight: HashMap<UserId, HardwareKey>,
-    /// End of the last repair per computer and playbook.
-    pub last_repair: HashMap<(HardwareKey, PlaybookName), DateTime<Utc>>,
-    /// Repairs per computer and playbook that did not help.
-    pub attempts: HashMap<(HardwareKey, PlaybookName), u32>,
-    /// Computers that a person must look at, and why.
-    pub quarantined: HashMap<HardwareKey, String>,
-    /// Denials, and until when they hold.
-    pub denied: HashMap<DeniedKey, DateTime<Utc>>,
-    /// What is stopped.
-    pub stops: Stops,
-    /// Computers begun today per playbook.
-    pub executed_today: HashMap<PlaybookName, u32>,
-    /// Playbooks with a batch that was verified.
-    pub verified: HashSet<PlaybookName>,
-    /// In-scope desktop device-users of the last complete sweep.
-    pub in_scope: usize,
-    /// Undecided proposals.
-    pub open: Vec<OpenProposal>,
-    /// The MDM that knew a computer in the last complete sweep.
-    pub last_known_mdm: HashMap<HardwareKey, MdmName>,
-}
 
 /// Planned repairs of one playbook and cause.
 #[derive(Debug, Clone)]
@@ -561,105 +404,6 @@ fn in_flight(
         {
             return Some(format!("another computer of {} is proposed", subject.login));
         }
-    }
-    None
-}
-
-/// How many more computers a group may take, and what says so.
-struct Places {
-    limits: Vec<Limit>,
-}
-
-struct Limit {
-    left: usize,
-    why: String,
-    retry_at: DateTime<Utc>,
-}
-
-fn places(input: &GuardInput<'_>, group: &Group<'_>, taken: &Taken) -> Places {
-    let state = input.state;
-    let playbook = &group.playbook.name;
-    let limits = &group.playbook.limits;
-    let proposed_here = taken
-        .hardware
-        .values()
-        .filter(|(name, cause)| name == playbook && *cause == group.cause)
-        .count();
-    let running = |same_cause: bool| {
-        let counts = |flight: &&InFlight| {
-            flight.playbook == *playbook && (!same_cause || flight.cause == group.cause)
-        };
-        state.in_flight.values().filter(counts).count()
-    };
-    let proposed = taken
-        .per_playbook
-        .get(playbook)
-        .copied()
-        .unwrap_or_default();
-    let mut places = vec![
-        Limit {
-            left: (limits.max_devices as usize).saturating_sub(proposed_here + running(true)),
-            why: format!("at most {} computers at once", limits.max_devices),
-            retry_at: input.next_look,
-        },
-        Limit {
-            left: (state.in_scope * usize::from(limits.max_percent))
-                .div_ceil(100)
-                .saturating_sub(proposed + running(false)),
-            why: format!(
-                "at most {} % of {} device-users in scope",
-                limits.max_percent, state.in_scope
-            ),
-            retry_at: input.next_look,
-        },
-    ];
-    if !state.verified.contains(playbook) {
-        let today = state
-            .executed_today
-            .get(playbook)
-            .copied()
-            .unwrap_or_default() as usize;
-        places.push(Limit {
-            left: (input.settings.first_day_cap as usize).saturating_sub(proposed + today),
-            why: format!(
-                "at most {} computers a day until a batch of {playbook} is verified",
-                input.settings.first_day_cap
-            ),
-            retry_at: input.tomorrow,
-        });
-    }
-    Places { limits: places }
-}
-
-/// Takes a place, or says why there is none.
-fn over_cap(
-    input: &GuardInput<'_>,
-    group: &Group<'_>,
-    open: Option<&OpenProposal>,
-    places: &mut Places,
-) -> Option<Refused> {
-    if let Some(full) = places.limits.iter().find(|limit| limit.left == 0) {
-        return Some(Refused {
-            why: WhyNot::OverCap,
-            detail: full.why.clone(),
-            retry_at: full.retry_at,
-        });
-    }
-    if let Some(open) = open {
-        let next = open.revised_at + REVISION_INTERVAL;
-        if open.modal_open || next > input.now {
-            return Some(Refused {
-                why: WhyNot::OverCap,
-                detail: format!(
-                    "joins {} with its next revision ({})",
-                    open.id, group.playbook.name
-                ),
-                retry_at: next.max(input.now),
-            });
-        }
-    }
-    for limit in &mut places.limits {
-        limit.left -= 1;
     }
     None
 }

@@ -89,7 +89,14 @@ pub fn apply(state: RepairState, event: RepairEvent) -> Result<RepairState, Ille
     match (&state, event) {
         (Queued | Preflight, RepairEvent::PreflightBegan) => Ok(Preflight),
         (Queued | Preflight, RepairEvent::Cured) => Ok(RepairState::CuredByItself),
-        // A step's own condition may turn out unknown after others have run.
+        // A step's own condition may turn out unknown after others have run; once all have, there is nothing to drop.
+        (
+            Waiting {
+                on: WaitingOn::Hop { .. },
+                ..
+            },
+            RepairEvent::Dropped { .. },
+        ) => illegal,
         (_, RepairEvent::Dropped { reason }) => Ok(RepairState::Dropped { reason }),
         (Preflight | Acting { .. } | Waiting { .. }, RepairEvent::StepBegan { step })
             if follows(&state, step) =>

@@ -41,7 +41,7 @@ pub struct HopEvidence {
 pub struct ManagedEvidence {
     /// The link read by id now, and Okta's time of the read.
     pub by_id: Option<(ManagementStatus, DateTime<Utc>)>,
-    /// When a by-id read said NOT_MANAGED, in Okta's time.
+    /// When a by-id read said `NOT_MANAGED`, in Okta's time.
     pub not_managed_by_id_at: Option<DateTime<Utc>>,
     /// When the run began, in Okta's time.
     pub run_began_at: Option<DateTime<Utc>>,
@@ -65,7 +65,7 @@ pub enum Proof {
     },
     /// Okta says MANAGED, and nothing proves that this is new.
     NotNew,
-    /// Okta says NOT_MANAGED.
+    /// Okta says `NOT_MANAGED`.
     NotManaged,
     /// No by-id read.
     Unread,
@@ -75,7 +75,7 @@ pub enum Proof {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProvedBy {
-    /// By id it said NOT_MANAGED after the run began.
+    /// By id it said `NOT_MANAGED` after the run began.
     Flip,
     /// A FastPass sign-in with `device.managed` after the new certificate.
     FastPass,

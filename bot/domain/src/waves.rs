@@ -178,11 +178,11 @@ fn sizes(rollout: &Rollout, total: usize) -> Vec<usize> {
     let mut sizes = Vec::new();
     for wave in &rollout.waves {
         let size = wave.of(total);
-        if sizes.last().is_none_or(|last| size > *last) {
+        if size > sizes.last().copied().unwrap_or_default() {
             sizes.push(size);
         }
     }
-    if sizes.last().is_none_or(|last| *last < total) {
+    if sizes.last().copied().unwrap_or_default() < total {
         sizes.push(total);
     }
     sizes

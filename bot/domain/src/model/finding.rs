@@ -357,7 +357,7 @@ pub enum WhyNot {
     ObserveOnly,
 }
 
-/// One NOT_MANAGED device-user in scope: what is wrong, why, and what is done about it. The shape of `sweep --json`.
+/// One `NOT_MANAGED` device-user in scope: what is wrong, why, and what is done about it. The shape of `sweep --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Okta device id; null in `unlinked` for a record that only an MDM has.

@@ -157,7 +157,7 @@ pub struct ConfirmedUser {
 pub enum UserStatus {
     /// Playbooks act for these only.
     Active,
-    /// STAGED, LOCKED_OUT, SUSPENDED, DEPROVISIONED and the rest.
+    /// STAGED, `LOCKED_OUT`, SUSPENDED, DEPROVISIONED and the rest.
     #[serde(untagged)]
     Other(String),
 }

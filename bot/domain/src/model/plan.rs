@@ -214,7 +214,7 @@ pub struct MicroStep {
     pub step: String,
     /// The playbook's action: `mdm.redeliver_profile`; `wait_until` for a wait.
     pub action: String,
-    /// CEL condition; unknown ends the repair as dropped(condition_unknown), false skips every micro-step of `step`.
+    /// CEL condition; unknown ends the repair as `dropped(condition_unknown)`, false skips every micro-step of `step`.
     /// Only the first micro-step of a playbook's step carries it: what was begun is not asked again.
     pub condition: Option<String>,
     /// What to do.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NotPlanned;
-use crate::correlate::{FleetIndex, confirmation};
+use crate::correlate::{FleetIndex, confirmation, effective_links};
 use crate::{
     Affected, HardwareKey, ManagementStatus, Observations, OktaDevice, OktaDeviceUser, Subject,
     UserId,
@@ -24,7 +24,7 @@ pub(super) fn of_computer(
             readable(subject.observations, device)?;
         }
     }
-    Ok(join(
+    some(join(
         fleet
             .users_of(hardware)
             .map(|(device, link)| entry(device, link)),
@@ -40,24 +40,22 @@ pub(super) fn of_user(
     for device in &observations.okta.devices {
         readable(observations, device)?;
     }
-    let mut affected = Vec::new();
-    for device in fleet.devices_of(user) {
-        let by_id =
-            confirmation(observations, device).and_then(|confirmation| confirmation.users.as_ref());
-        let link = match by_id {
-            Some(users) => users
-                .iter()
-                .map(|user| &user.link)
-                .find(|link| link.user_id == *user),
-            None => device
-                .users
-                .iter()
-                .flatten()
-                .find(|link| link.user_id == *user),
-        };
-        affected.extend(link.map(|link| entry(device, link)));
+    let linked = fleet.devices_of(user).flat_map(|device| {
+        effective_links(observations, device)
+            .filter(|link| link.user_id == *user)
+            .map(move |link| entry(device, link))
+    });
+    some(join(linked))
+}
+
+/// An empty set is a selector that failed, never "nobody".
+fn some(affected: Vec<Affected>) -> Result<Vec<Affected>, NotPlanned> {
+    if affected.is_empty() {
+        return Err(NotPlanned::impossible(
+            "nobody was found whom the repair would affect, so the look-up must have failed",
+        ));
     }
-    Ok(join(affected))
+    Ok(affected)
 }
 
 /// Joins sets: each device-user once, ordered by device and user.

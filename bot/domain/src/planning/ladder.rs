@@ -12,17 +12,21 @@ use super::{Computer, Expansion, NotPlanned, call, wait};
 use crate::certificate::{CertificateState, judge};
 use crate::{
     AttestationProfile, Cause, Enrolment, MdmDevice, MdmKind, MdmName, MdmObservation,
-    MicroStepKind, OnTimeout, Platform, ProfileState, Rung, VendorCall, WaitUntil,
+    MicroStepKind, OnTimeout, ProfileState, Rung, VendorCall, WaitUntil,
 };
 
+mod intune;
+mod jamf;
+
 /// A group change reaches Intune after minutes; a sync before that would settle the old state for hours.
-pub(super) const INTUNE_GROUP_PAUSE_SECONDS: u64 = 5 * 60;
-/// A scope hold is not kept longer than this (design, section 6).
-const JAMF_HOLD_SECONDS: u64 = 2 * 3600;
-const INTUNE_HOLD_SECONDS: u64 = 24 * 3600;
+const INTUNE_GROUP_PAUSE_SECONDS: u64 = 5 * 60;
+/// How long a computer may take to answer.
 const CHECK_IN_SECONDS: u64 = 24 * 3600;
 
 type Steps = Vec<(&'static str, MicroStepKind)>;
+
+/// Plans one rung, or says why it does not fit.
+type TryRung = fn(&Target<'_>) -> Result<(Rung, Steps), Miss>;
 
 /// What is wrong with the certificate, as far as the choice of a rung depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +64,13 @@ pub(super) fn redeliver(
         installed_within: with["installed_within"],
         removed_within: with["removed_within"],
     };
-    let rungs: &[fn(&Target<'_>) -> Result<(Rung, Steps), Miss>] = match mdm.kind {
-        MdmKind::Jamf => &[jamf_enable_push, jamf_flush_failed, jamf_hold_group],
+    let rungs: &[TryRung] = match mdm.kind {
+        MdmKind::Jamf => &[jamf::enable_push, jamf::flush_failed, jamf::hold_group],
         MdmKind::Intune => &[
-            intune_sync,
-            intune_clean_up_script,
-            intune_hold_group,
-            intune_hold_category,
+            intune::sync,
+            intune::clean_up_script,
+            intune::hold_group,
+            intune::hold_category,
         ],
     };
     let mut misses = Vec::new();
@@ -113,245 +117,6 @@ struct Target<'a> {
     fault: Fault,
     installed_within: u64,
     removed_within: u64,
-}
-
-fn jamf_enable_push(target: &Target<'_>) -> Result<(Rung, Steps), Miss> {
-    if target.record.push_enabled != Some(false) {
-        return Err(Miss::Impossible("push is not shown as off".to_owned()));
-    }
-    let Some(management_id) = target.record.management_id.clone() else {
-        return Err(Miss::Impossible(
-            "push is off and the record has no management id to turn it on by".to_owned(),
-        ));
-    };
-    let steps = vec![
-        call(VendorCall::EnablePush {
-            mdm: target.mdm.name.clone(),
-            device: target.record.id.clone(),
-            management_id,
-        }),
-        target.sync(),
-        target.wait_installed(),
-    ];
-    Ok((
-        rung(
-            "jamf-enable-push",
-            "push is turned off for this Mac, so no command reaches it",
-            false,
-        ),
-        steps,
-    ))
-}
-
-fn jamf_flush_failed(target: &Target<'_>) -> Result<(Rung, Steps), Miss> {
-    if !matches!(target.chosen.state(), ProfileState::Failed { .. }) {
-        return Err(Miss::Impossible(
-            "no command of the profile has failed".to_owned(),
-        ));
-    }
-    target.needs_management_id()?;
-    Ok((
-        rung(
-            "jamf-flush-failed",
-            "the last command to install the profile failed; what is in scope and missing is pushed again",
-            false,
-        ),
-        target.resend(),
-    ))
-}
-
-fn jamf_hold_group(target: &Target<'_>) -> Result<(Rung, Steps), Miss> {
-    let group = target.hold_group()?;
-    let (mdm, device) = (&target.mdm.name, &target.record.id);
-    let hold = |present| {
-        call(VendorCall::SetDeviceGroup {
-            mdm: mdm.clone(),
-            group: group.clone(),
-            device: device.clone(),
-            management_id: target.record.management_id.clone(),
-            present,
-            hold: true,
-        })
-    };
-    let steps = vec![
-        hold(true),
-        target.wait_removed(JAMF_HOLD_SECONDS),
-        hold(false),
-        target.wait_installed(),
-    ];
-    Ok((
-        rung(
-            "jamf-hold-group",
-            "the profile is installed and its certificate is bad; it is removed for a while and comes back with a new one",
-            true,
-        ),
-        steps,
-    ))
-}
-
-fn intune_sync(target: &Target<'_>) -> Result<(Rung, Steps), Miss> {
-    if target.fault != Fault::Missing {
-        return Err(Miss::Impossible(
-            "the certificate is not proved to be missing".to_owned(),
-        ));
-    }
-    match target.chosen.state() {
-        ProfileState::Installed | ProfileState::Pending | ProfileState::Failed { .. } => {}
-        state => {
-            return Err(Miss::Impossible(format!(
-                "the profile does not reach the computer ({})",
-                crate::playbook::facts::profile_word(state).unwrap_or("its state is not shown")
-            )));
-        }
-    }
-    Ok((
-        rung(
-            "intune-sync",
-            "the certificate is missing and the profile is assigned: at a sync Intune issues a new one",
-            false,
-        ),
-        vec![target.sync(), target.wait_checked_in()],
-    ))
-}
-
-fn intune_clean_up_script(target: &Target<'_>) -> Result<(Rung, Steps), Miss> {
-    if target.record.platform != Platform::Windows {
-        return Err(Miss::Impossible(
-            "on-demand scripts exist for Windows only".to_owned(),
-        ));
-    }
-    target.needs_bad_certificate()?;
-    let Some(script) = target.mdm.targets.cleanup_script.clone() else {
-        return Err(Miss::NotConfigured(format!(
-            "no cleanup_script is set for {}",
-            target.mdm.name
-        )));
-    };
-    refuse_wider_profile(target.chosen.profile).map_err(Miss::Impossible)?;
-    let (mdm, device) = (target.mdm.name.clone(), target.record.id.clone());
-    let steps = vec![
-        call(VendorCall::RunCleanupScript {
-            mdm: mdm.clone(),
-            device: device.clone(),
-            script: script.clone(),
-        }),
-        wait(
-            WaitUntil::ScriptFinished {
-                mdm,
-                device,
-                script,
-            },
-            CHECK_IN_SECONDS,
-            OnTimeout::Fail,
-        ),
-        target.sync(),
-        target.wait_checked_in(),
-    ];
-    Ok((
-        rung(
-            "intune-clean-up-script",
-            "the certificate is bad; a prepared script removes it, and at the next sync Intune issues a new one",
-            true,
-        ),
-        steps,
-    ))
-}
-
-fn intune_hold_group(target: &Target<'_>) -> Result<(Rung, Steps), Miss> {
-    let scope = &target.chosen.profile.scope;
-    if !scope.user_groups.is_empty() || !(scope.all_devices || !scope.device_groups.is_empty()) {
-        return Err(Miss::Impossible(
-            "the profile is not assigned to device groups only".to_owned(),
-        ));
-    }
-    let group = target.hold_group()?;
-    if target.record.management_id.is_none() {
-        return Err(Miss::Impossible(
-            "the record names no Entra device, which group changes need".to_owned(),
-        ));
-    }
-    let hold = |present| {
-        call(VendorCall::SetDeviceGroup {
-            mdm: target.mdm.name.clone(),
-            group: group.clone(),
-            device: target.record.id.clone(),
-            management_id: target.record.management_id.clone(),
-            present,
-            hold: true,
-        })
-    };
-    let steps = vec![
-        hold(true),
-        pause(),
-        target.sync(),
-        target.wait_removed(INTUNE_HOLD_SECONDS),
-        hold(false),
-        pause(),
-        target.sync(),
-        target.wait_installed(),
-    ];
-    Ok((
-        rung(
-            "intune-hold-group",
-            "the certificate is bad and the profile is assigned to device groups only; the computer is excluded for a while",
-            true,
-        ),
-        steps,
-    ))
-}
-
-fn intune_hold_category(target: &Target<'_>) -> Result<(Rung, Steps), Miss> {
-    target.needs_bad_certificate()?;
-    let name = &target.mdm.name;
-    let Some(category) = target.mdm.targets.hold_category.clone() else {
-        return Err(Miss::NotConfigured(format!(
-            "no hold_category is set for {name}"
-        )));
-    };
-    let profile = target.chosen.profile;
-    if !profile.scope.excluded_categories.contains(&category) {
-        return Err(Miss::NotConfigured(format!(
-            "no exclude filter of profile {} names the category {category}",
-            profile.name
-        )));
-    }
-    refuse_wider_profile(profile).map_err(Miss::Impossible)?;
-    // Graph documents how a category is set, not how it is cleared (UNVERIFIED): a computer without one could not be
-    // given back what it had.
-    let Some(old) = target.record.category.clone().filter(|old| !old.is_empty()) else {
-        return Err(Miss::Impossible(
-            "the computer has no device category that could be set back".to_owned(),
-        ));
-    };
-    if old == category {
-        return Err(Miss::Impossible(format!(
-            "the computer is in the category {category} already"
-        )));
-    }
-    let set = |category: String, hold| {
-        call(VendorCall::SetDeviceCategory {
-            mdm: name.clone(),
-            device: target.record.id.clone(),
-            category: Some(category),
-            hold,
-        })
-    };
-    let steps = vec![
-        set(category, true),
-        target.sync(),
-        target.wait_removed(INTUNE_HOLD_SECONDS),
-        set(old, false),
-        target.sync(),
-        target.wait_installed(),
-    ];
-    Ok((
-        rung(
-            "intune-hold-category",
-            "the certificate is bad and the profile is assigned to user groups with our exclude filter; the category holds only this computer out",
-            true,
-        ),
-        steps,
-    ))
 }
 
 impl Target<'_> {

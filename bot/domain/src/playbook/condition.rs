@@ -100,7 +100,7 @@ impl Condition {
         })?;
         let mut check = Check::default();
         check.visit(program.expression(), &mut Vec::new(), false);
-        if !may_be_boolean(program.expression()) {
+        if check.errors.is_empty() && !may_be_boolean(program.expression()) {
             check.errors.push(error(
                 Code::ConditionNotBoolean,
                 "the condition is not a yes or no",

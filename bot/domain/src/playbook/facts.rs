@@ -165,7 +165,7 @@ facts! {
         local_users: i64,
         /// Device category.
         category: String,
-        /// Delivery of the attestation profile: not_assigned, pending, installed, failed, conflict or not_applicable.
+        /// Delivery of the attestation profile: `not_assigned`, pending, installed, failed, conflict or `not_applicable`.
         profile_state: String,
         /// The MDM's own text of a failed delivery.
         profile_error: String,

@@ -104,6 +104,9 @@ pub enum SizeFile {
     Share(String),
 }
 
+/// `with`: inputs by name, in the order of the file.
+pub type WithFile = Vec<(Spanned<String>, Spanned<String>)>;
+
 /// One entry of `steps`.
 #[derive(Debug, Clone, Default)]
 pub struct StepFile {
@@ -112,7 +115,7 @@ pub struct StepFile {
     /// `action`
     pub action: Option<Spanned<String>>,
     /// `with`
-    pub with: Option<Spanned<Vec<(Spanned<String>, Spanned<String>)>>>,
+    pub with: Option<Spanned<WithFile>>,
     /// `if`
     pub condition: Option<Spanned<String>>,
     /// `wait_until`
@@ -234,7 +237,7 @@ impl<T: Read> Read for Vec<Spanned<T>> {
     }
 }
 
-impl Read for Vec<(Spanned<String>, Spanned<String>)> {
+impl Read for WithFile {
     fn read(node: Spanned<Node>, problems: &mut Problems<'_>) -> Option<Self> {
         let Node::Map(fields) = node.value else {
             wrong(node.place, &node.value, "a mapping", problems);
@@ -253,6 +256,7 @@ macro_rules! read_struct {
     ($name:ident { $($key:literal => $field:ident,)* }) => {
         impl Read for $name {
             fn read(node: Spanned<Node>, problems: &mut Problems<'_>) -> Option<Self> {
+                let mapping = node.place;
                 let Node::Map(fields) = node.value else {
                     wrong(node.place, &node.value, "a mapping", problems);
                     return None;
@@ -262,6 +266,7 @@ macro_rules! read_struct {
                     let place = value.place;
                     match key.value.as_str() {
                         $($key => {
+                            problems.saw(mapping, $key);
                             file.$field = Read::read(value, problems).map(|value| Spanned { value, place });
                         })*
                         unknown => {

@@ -1,5 +1,6 @@
 //! What can be wrong with a playbook. Each code is explained in `playbooks/README.md`; a test keeps the two in step.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -121,6 +122,8 @@ pub(super) struct Problems<'a> {
     file: &'a str,
     text: &'a str,
     found: Vec<Problem>,
+    /// Keys that stand in the mapping at a place, readable or not.
+    keys: BTreeSet<(Place, &'static str)>,
 }
 
 impl<'a> Problems<'a> {
@@ -129,6 +132,7 @@ impl<'a> Problems<'a> {
             file,
             text,
             found: Vec::new(),
+            keys: BTreeSet::new(),
         }
     }
 
@@ -152,6 +156,16 @@ impl<'a> Problems<'a> {
             message: message.into(),
             hint: hint.into(),
         });
+    }
+
+    /// Notes that a key stands in the mapping at a place.
+    pub(super) fn saw(&mut self, mapping: Place, key: &'static str) {
+        self.keys.insert((mapping, key));
+    }
+
+    /// Whether a key stands there: if it could not be read, that is told already.
+    pub(super) fn has_seen(&self, mapping: Place, key: &'static str) -> bool {
+        self.keys.contains(&(mapping, key))
     }
 
     /// Every problem in the order of the file, each once.

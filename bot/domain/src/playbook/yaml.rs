@@ -118,9 +118,7 @@ impl<'de> Deserialize<'de> for Node {
             }
 
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<Node, E> {
-                i64::try_from(value)
-                    .map(Node::Whole)
-                    .map_err(|_| E::custom("the number is too large"))
+                i64::try_from(value).map(Node::Whole).map_err(E::custom)
             }
 
             fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
