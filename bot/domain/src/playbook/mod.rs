@@ -1,4 +1,4 @@
-//! Playbooks: as authored ([`file`]), as validated ([`Playbook`]), and which one fits a diagnosis ([`matching`]).
+//! Playbooks: as authored ([`mod@file`]), as validated ([`Playbook`]), and which one fits a diagnosis ([`matching`]).
 
 use std::collections::BTreeMap;
 
