@@ -174,7 +174,7 @@ pub struct CertificateView<'a> {
     pub issued_at: Option<DateTime<Utc>>,
     /// End, by the row, or issue and validity.
     pub expires_at: Option<DateTime<Utc>>,
-    /// High where a row or a listing says so; medium where issue and validity do.
+    /// High where a listing says so that is newer than the profile; medium where that is open, or issue and validity tell.
     pub confidence: Confidence,
     /// Store.
     pub store: Option<CertificateStore>,
@@ -277,7 +277,11 @@ fn judge_rows<'a>(
         certificate: Some(row),
         issued_at: issued,
         expires_at: row.expires_at,
-        confidence: Confidence::High,
+        // The log's issue of the same subject may be another certificate's.
+        confidence: match row.issued_at {
+            Some(_) => listed_confidence(subject),
+            None => Confidence::Medium,
+        },
         store: row.store,
         issuer: issuers.judge(row.issuer.as_deref()),
         revocation: revocation(log, serial.as_deref(), &row.subject, issued),
@@ -320,7 +324,7 @@ fn judge_absence<'a>(subject: &Subject<'a>, now: DateTime<Utc>) -> CertificateVi
         Some(at) if at + INVENTORY_SPEAKS_FOR < now => unknown(UnknownBecause::InventoryStale),
         Some(_) => CertificateView {
             state: CertificateState::Missing,
-            confidence: Confidence::High,
+            confidence: listed_confidence(subject),
             issued_at: subject.issued.map(|issued| issued.seen.last),
             ..unknown(UnknownBecause::NotShown)
         },
@@ -371,6 +375,23 @@ fn inventory_is_behind(subject: &Subject<'_>) -> Option<UnknownBecause> {
         Some(at) if at < changed => Some(UnknownBecause::InventoryStale),
         Some(_) => None,
         None => Some(UnknownBecause::InventoryUndated),
+    }
+}
+
+/// A listing is proof only if it is known to be newer than the last delivery of the profile.
+fn listed_confidence(subject: &Subject<'_>) -> Confidence {
+    let dated = subject.record.is_some_and(|record| {
+        let deliveries = record.profiles.as_deref();
+        deliveries.is_some_and(|deliveries| {
+            deliveries
+                .iter()
+                .filter(|delivery| delivery.state == ProfileState::Installed)
+                .all(|delivery| delivery.since.is_some())
+        })
+    });
+    match dated {
+        true => Confidence::High,
+        false => Confidence::Medium,
     }
 }
 

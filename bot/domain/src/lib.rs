@@ -22,6 +22,8 @@ pub mod planning;
 pub mod playbook;
 pub mod preconditions;
 pub mod repairs;
+#[cfg(test)]
+mod sample;
 pub mod verify;
 pub mod waves;
 

@@ -18,7 +18,7 @@ pub struct FleetIndex<'a> {
     matched: Vec<Option<RecordAt>>,
     /// Whether the serial number of each Okta record identifies a computer.
     serial_identifies: Vec<bool>,
-    by_key: OnceLock<HashMap<HardwareKey, u32>>,
+    by_key: OnceLock<HashMap<HardwareKey, Vec<u32>>>,
     by_user: OnceLock<HashMap<&'a UserId, Vec<u32>>>,
     by_id: OnceLock<HashMap<&'a DeviceId, u32>>,
 }
@@ -74,9 +74,9 @@ impl<'a> FleetIndex<'a> {
         hardware: &HardwareKey,
     ) -> impl Iterator<Item = (&'a OktaDevice, &'a OktaDeviceUser)> {
         let observations = self.observations;
-        self.computer(hardware)
-            .into_iter()
-            .flat_map(|computer| self.members_of(computer))
+        self.computers(hardware)
+            .iter()
+            .flat_map(|&computer| self.members_of(computer))
             .flat_map(move |&device| {
                 let device = &observations.okta.devices[device as usize];
                 effective_links(observations, device).map(move |link| (device, link))
@@ -142,13 +142,18 @@ impl<'a> FleetIndex<'a> {
         &self.members[self.starts[at] as usize..self.starts[at + 1] as usize]
     }
 
-    fn computer(&self, hardware: &HardwareKey) -> Option<u32> {
+    /// One key may stand for two: a computer that runs macOS and Windows has a record of each.
+    fn computers(&self, hardware: &HardwareKey) -> &[u32] {
         let by_key = self.by_key.get_or_init(|| {
             let computers = u32::try_from(self.starts.len() - 1)
                 .expect("there are no more computers than records");
-            (0..computers).map(|at| (self.key(at), at)).collect()
+            let mut by_key: HashMap<HardwareKey, Vec<u32>> = HashMap::new();
+            for at in 0..computers {
+                by_key.entry(self.key(at)).or_default().push(at);
+            }
+            by_key
         });
-        by_key.get(hardware).copied()
+        by_key.get(hardware).map_or(&[], Vec::as_slice)
     }
 
     fn key(&self, computer: u32) -> HardwareKey {

@@ -19,7 +19,7 @@ pub(super) struct RecordAt {
 }
 
 impl RecordAt {
-    pub(super) fn get<'a>(self, observations: &'a Observations) -> &'a MdmDevice {
+    pub(super) fn get(self, observations: &Observations) -> &MdmDevice {
         &observations.mdms[self.mdm as usize].devices[self.record as usize]
     }
 }

@@ -44,9 +44,9 @@ fn push_normalised(value: &str, into: &mut String) {
 
 /// Neither a placeholder nor all zeros or all Fs, which a nil UUID and an unset serial number are.
 fn is_identity(written: &str) -> bool {
-    !written.bytes().all(|b| b == b'0')
-        && !(written.len() >= 8 && written.bytes().all(|b| b == b'F'))
-        && !PLACEHOLDERS.contains(&written)
+    let only = |digit: u8| written.bytes().all(|byte| byte == digit);
+    let unset = only(b'0') || (written.len() >= 8 && only(b'F'));
+    !(unset || PLACEHOLDERS.contains(&written))
 }
 
 /// A UUID whose first three groups are byte-swapped: how an SMBIOS UUID and a virtual machine's serial number

@@ -92,22 +92,18 @@ pub(super) fn revoked_by_deletion(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("the deleted Okta record was another one than the certificate's");
     }
     let mut evidence = facts.certificate_evidence();
-    evidence.push(facts.okta(
+    evidence.push(facts.okta_says(
         "device.lifecycle.delete",
         &deletion.device,
         Some(deletion.at),
     ));
     if let Some(actor) = &deletion.actor {
-        evidence.push(facts.okta("device.lifecycle.delete.actor", actor, Some(deletion.at)));
+        evidence.push(facts.okta_says("device.lifecycle.delete.actor", actor, Some(deletion.at)));
     }
     if let Some(revocation) = view.revocation {
-        evidence.push(facts.okta(&revocation.event_type, "seen", Some(revocation.at)));
+        evidence.push(facts.okta_says(&revocation.event_type, "seen", Some(revocation.at)));
     }
-    let confidence = match view.certificate {
-        Some(_) => Confidence::High,
-        None => Confidence::Medium,
-    };
-    cause(Cause::CertRevokedByDeletion, confidence, evidence)
+    cause(Cause::CertRevokedByDeletion, view.confidence, evidence)
 }
 
 /// The last deletion of another Okta record with this computer's serial number.
@@ -162,7 +158,11 @@ pub(super) fn revoked_unused(facts: &Facts<'_, '_>) -> Verdict {
             not_enough("the MDM says the certificate is revoked, and the log does not show by what")
         }
         RevokedBy::Disuse => {
-            evidence.push(facts.okta("pki.cert.bind", "none since the issue", binds.covered_from));
+            evidence.push(facts.okta_says(
+                "pki.cert.bind",
+                "none since the issue",
+                binds.covered_from,
+            ));
             cause(Cause::CertUnusedRevoked, Confidence::Medium, evidence)
         }
         RevokedBy::Ledger => {
@@ -177,7 +177,7 @@ pub(super) fn revoked_unused(facts: &Facts<'_, '_>) -> Verdict {
                 return not_enough("the certificate was revoked for another reason than disuse");
             }
             let event = &revocation.event_type;
-            evidence.push(facts.okta(event, "seen", Some(revocation.at)));
+            evidence.push(facts.okta_says(event, "seen", Some(revocation.at)));
             let confidence = match view.certificate.is_some() && binds.proves_absence_since(issued)
             {
                 true => Confidence::High,
@@ -207,8 +207,8 @@ pub(super) fn missing(facts: &Facts<'_, '_>) -> Verdict {
     };
     let inventory = facts.subject.record.and_then(|record| record.inventory_at);
     let evidence = vec![
-        facts.from_mdm("certificate", "none listed", inventory),
-        facts.okta(fact, time(at), Some(at)),
+        facts.mdm_says("certificate", "none listed", inventory),
+        facts.okta_says(fact, time(at), Some(at)),
     ];
     cause(Cause::CertMissing, Confidence::Medium, evidence)
 }
@@ -253,19 +253,19 @@ pub(super) fn never_issued(facts: &Facts<'_, '_>) -> Verdict {
     }
     let inventory = facts.subject.record.and_then(|record| record.inventory_at);
     let mut evidence = vec![
-        facts.from_mdm("profile.state", "installed", Some(since)),
-        facts.okta(
+        facts.mdm_says("profile.state", "installed", Some(since)),
+        facts.okta_says(
             "pki.cert.issue",
             "none for this computer",
             issues.covered_from,
         ),
     ];
     if missing {
-        evidence.push(facts.from_mdm("certificate", "none listed", inventory));
+        evidence.push(facts.mdm_says("certificate", "none listed", inventory));
     }
     // Where the MDM's own silence proves nothing, the ledger speaks alone.
     let confidence = match missing {
-        true => Confidence::High,
+        true => facts.certificate.confidence,
         false => Confidence::Medium,
     };
     cause(Cause::ProfileInstalledNoCert, confidence, evidence)

@@ -77,7 +77,7 @@ impl<'s, 'a> Facts<'s, 'a> {
     }
 
     /// A fact of Okta's device record or link.
-    pub(super) fn okta(
+    pub(super) fn okta_says(
         &self,
         fact: &str,
         value: impl ToString,
@@ -93,14 +93,14 @@ impl<'s, 'a> Facts<'s, 'a> {
     }
 
     /// A fact of the matched MDM's record; without one, of Okta's.
-    pub(super) fn from_mdm(
+    pub(super) fn mdm_says(
         &self,
         fact: &str,
         value: impl ToString,
         about: Option<DateTime<Utc>>,
     ) -> Evidence {
         let Some((mdm, _)) = self.mdm() else {
-            return self.okta(fact, value, about);
+            return self.okta_says(fact, value, about);
         };
         Evidence {
             source: mdm.name.to_string(),
@@ -117,7 +117,7 @@ impl<'s, 'a> Facts<'s, 'a> {
             .subject
             .user
             .and_then(|_| crate::correlate::confirmation(self.observations(), self.device));
-        let mut evidence = self.okta(
+        let mut evidence = self.okta_says(
             match read {
                 Some(_) => "link.management_status",
                 None => "link.management_status (listed)",
@@ -142,11 +142,11 @@ impl<'s, 'a> Facts<'s, 'a> {
         if let Some(row) = view.certificate {
             let inventory = self.subject.record.and_then(|record| record.inventory_at);
             let name = row.serial_number.as_deref().unwrap_or(&row.subject);
-            evidence.push(self.from_mdm("certificate", name, inventory));
+            evidence.push(self.mdm_says("certificate", name, inventory));
         }
         let source = |fact: &str, at: DateTime<Utc>| match view.certificate {
-            Some(_) => self.from_mdm(fact, time(at), Some(at)),
-            None => self.okta(fact, time(at), Some(at)),
+            Some(_) => self.mdm_says(fact, time(at), Some(at)),
+            None => self.okta_says(fact, time(at), Some(at)),
         };
         if let Some(at) = view.issued_at {
             evidence.push(source("certificate.issued_at", at));

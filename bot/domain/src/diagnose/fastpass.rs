@@ -25,17 +25,17 @@ pub(super) fn is_enrolled(facts: &Facts<'_, '_>) -> Option<bool> {
 pub(super) fn registration_incomplete(facts: &Facts<'_, '_>) -> Verdict {
     let device = facts.device;
     if device.status == OktaDeviceStatus::Created {
-        let evidence = vec![facts.okta("device.status", "CREATED", device.last_updated)];
+        let evidence = vec![facts.okta_says("device.status", "CREATED", device.last_updated)];
         return cause(Cause::OvRegistrationIncomplete, Confidence::High, evidence);
     }
     if !device.registered {
-        let evidence = vec![facts.okta("device.registered", "false", device.last_updated)];
+        let evidence = vec![facts.okta_says("device.registered", "false", device.last_updated)];
         return cause(Cause::OvRegistrationIncomplete, Confidence::High, evidence);
     }
     match is_enrolled(facts) {
         // Only factors that the user's enrolment policy allows are listed: absence is weak.
         Some(false) => {
-            let evidence = vec![facts.okta("factor.signed_nonce", "not listed", None)];
+            let evidence = vec![facts.okta_says("factor.signed_nonce", "not listed", None)];
             cause(
                 Cause::OvRegistrationIncomplete,
                 Confidence::Medium,
@@ -101,8 +101,8 @@ pub(super) fn no_sign_in_since_certificate(facts: &Facts<'_, '_>) -> Verdict {
     }
     let mut evidence = facts.certificate_evidence();
     evidence.push(match last {
-        Some(at) => facts.okta("fastpass.last", time(at), Some(at)),
-        None => facts.okta("fastpass.last", "none on this device", None),
+        Some(at) => facts.okta_says("fastpass.last", time(at), Some(at)),
+        None => facts.okta_says("fastpass.last", "none on this device", None),
     });
     Verdict::Cause(Box::new(Found {
         cause: Cause::FastpassNoSigninSinceCert,
@@ -179,6 +179,6 @@ pub(super) fn unexplained(facts: &Facts<'_, '_>) -> Verdict {
         };
     }
     let mut evidence = facts.certificate_evidence();
-    evidence.push(facts.okta("fastpass.device_managed", "false", Some(refused)));
+    evidence.push(facts.okta_says("fastpass.device_managed", "false", Some(refused)));
     cause(Cause::Unexplained, Confidence::Low, evidence)
 }

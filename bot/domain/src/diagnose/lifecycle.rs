@@ -67,10 +67,10 @@ fn status(facts: &Facts<'_, '_>) -> Vec<crate::Evidence> {
         OktaDeviceStatus::Deactivated => "DEACTIVATED",
         OktaDeviceStatus::Other(word) => word,
     };
-    let mut evidence = vec![facts.okta("device.status", word, facts.device.last_updated)];
+    let mut evidence = vec![facts.okta_says("device.status", word, facts.device.last_updated)];
     if let Some(change) = facts.observations().log.lifecycle.get(&facts.device.id) {
         let actor = change.actor.as_deref().unwrap_or("unknown");
-        evidence.push(facts.okta("device.lifecycle.actor", actor, Some(change.at)));
+        evidence.push(facts.okta_says("device.lifecycle.actor", actor, Some(change.at)));
     }
     evidence
 }
@@ -91,11 +91,11 @@ pub(super) fn old_twin(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("there is no newer record in use that replaced this one");
     };
     let mut evidence = vec![
-        facts.okta("device.last_updated", time(used), Some(used)),
-        facts.okta("twin.id", &twin.id, twin.created),
+        facts.okta_says("device.last_updated", time(used), Some(used)),
+        facts.okta_says("twin.id", &twin.id, twin.created),
     ];
     if let Some(at) = twin.last_updated {
-        evidence.push(facts.okta("twin.last_updated", time(at), Some(at)));
+        evidence.push(facts.okta_says("twin.last_updated", time(at), Some(at)));
     }
     cause(Cause::OktaDuplicateRecords, Confidence::Medium, evidence)
 }
@@ -120,8 +120,8 @@ pub(super) fn out_of_use(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("Okta or the MDM has heard of it lately");
     };
     let evidence = vec![
-        facts.okta("device.last_updated", time(used), Some(used)),
-        facts.from_mdm("last_check_in", time(heard), Some(heard)),
+        facts.okta_says("device.last_updated", time(used), Some(used)),
+        facts.mdm_says("last_check_in", time(heard), Some(heard)),
     ];
     cause(Cause::OktaRecordStale, Confidence::High, evidence)
 }

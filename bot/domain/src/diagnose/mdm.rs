@@ -28,13 +28,13 @@ pub(super) fn not_enrolled(facts: &Facts<'_, '_>) -> Verdict {
     let used = device.last_updated.max(facts.last_fastpass());
     let recently =
         used.is_some_and(|at| at + facts.settings.record_stale_after >= facts.okta_now());
-    let mut evidence = vec![facts.okta(
+    let mut evidence = vec![facts.okta_says(
         "device.serial_number",
         device.serial_number.as_deref().unwrap_or("not shown"),
         device.last_updated,
     )];
     for mdm in facts.mdms() {
-        let mut absent = facts.okta("record", "none", None);
+        let mut absent = facts.okta_says("record", "none", None);
         absent.source = mdm.name.to_string();
         absent.observed_at = mdm.now;
         evidence.push(absent);
@@ -54,7 +54,7 @@ pub(super) fn enrolment_broken(facts: &Facts<'_, '_>) -> Verdict {
     let Enrolment::Broken { fact, value } = &record.enrolment else {
         return Verdict::NoFault("nothing in the MDM record says that management is lost");
     };
-    let evidence = vec![facts.from_mdm(fact, value, record.inventory_at)];
+    let evidence = vec![facts.mdm_says(fact, value, record.inventory_at)];
     cause(Cause::MdmEnrolmentBroken, Confidence::High, evidence)
 }
 
@@ -76,8 +76,8 @@ pub(super) fn not_checking_in(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("it is idle: Okta has not heard of it since either");
     };
     let evidence = vec![
-        facts.from_mdm("last_check_in", time(heard), Some(heard)),
-        facts.okta("device.last_updated", time(used), Some(used)),
+        facts.mdm_says("last_check_in", time(heard), Some(heard)),
+        facts.okta_says("device.last_updated", time(used), Some(used)),
     ];
     cause(Cause::MdmNotCheckingIn, Confidence::High, evidence)
 }

@@ -169,7 +169,7 @@ fn undecided(
     let reason = gaps.first().map_or("no entry fits", |gap| gap.reason);
     let mut evidence = vec![
         facts.management_status(),
-        facts.okta(UNDECIDED, reason, None),
+        facts.okta_says(UNDECIDED, reason, None),
     ];
     evidence.extend(match_evidence(facts));
     let stage = stages::first_unproved(facts);
@@ -194,7 +194,7 @@ fn match_evidence(facts: &Facts<'_, '_>) -> Option<Evidence> {
             record.serial_number.as_deref().unwrap_or("hardware UUID")
         }
     };
-    Some(facts.from_mdm("record.matched_by", value, record.last_check_in))
+    Some(facts.mdm_says("record.matched_by", value, record.last_check_in))
 }
 
 fn rivals(excluded: &[(Cause, &'static str)], wanted: impl Fn(Cause) -> bool) -> Vec<Rival> {

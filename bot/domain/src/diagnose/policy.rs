@@ -1,8 +1,6 @@
 //! Access policies: does any rule ask for this user's device to be managed?
 
-use crate::{
-    AccessPolicy, AccessRule, Cause, Confidence, GroupId, OktaDevice, OktaDeviceUser, Want,
-};
+use crate::{AccessPolicy, AccessRule, Cause, GroupId, OktaDevice, OktaDeviceUser, Want};
 
 use super::{
     facts::Facts,
@@ -118,9 +116,13 @@ pub(super) fn user_out_of_scope(facts: &Facts<'_, '_>) -> Verdict {
             let policies = &facts.observations().okta.policies.access_policies;
             let rules = policies.iter().flat_map(|policy| &policy.rules);
             for rule in rules.filter(|rule| rule.managed == Some(true)).take(3) {
-                evidence.push(facts.okta("rule.does_not_cover_user", &rule.name, None));
+                evidence.push(facts.okta_says("rule.does_not_cover_user", &rule.name, None));
             }
-            cause(Cause::PolicyUserOutOfScope, Confidence::High, evidence)
+            cause(
+                Cause::PolicyUserOutOfScope,
+                facts.certificate.confidence,
+                evidence,
+            )
         }
     }
 }

@@ -19,15 +19,30 @@ fn settled(facts: &Facts<'_, '_>) -> Option<Verdict> {
         .then_some(Verdict::NoFault("a valid certificate is on the device"))
 }
 
+/// The MDM's word on the profile is proof, unless it lists a certificate that may be good all the same.
+fn sure(facts: &Facts<'_, '_>) -> Confidence {
+    let rows = facts
+        .subject
+        .record
+        .and_then(|record| record.certificates.as_deref());
+    let is_listed = rows.is_some_and(|rows| !rows.is_empty());
+    let view = &facts.certificate;
+    let is_judged = view.state.word().is_some() && view.confidence == Confidence::High;
+    match is_listed && !is_judged {
+        true => Confidence::Medium,
+        false => Confidence::High,
+    }
+}
+
 fn evidence(facts: &Facts<'_, '_>, state: &str) -> Vec<Evidence> {
     let since = facts.profile.and_then(|delivery| delivery.since);
     let mut evidence = Vec::with_capacity(3);
     if let Some(delivery) = facts.profile {
-        evidence.push(facts.from_mdm("profile.id", &delivery.profile_id, None));
+        evidence.push(facts.mdm_says("profile.id", &delivery.profile_id, None));
     }
-    evidence.push(facts.from_mdm("profile.state", state, since));
+    evidence.push(facts.mdm_says("profile.state", state, since));
     if let Some(since) = since {
-        evidence.push(facts.from_mdm("profile.state_since", time(since), Some(since)));
+        evidence.push(facts.mdm_says("profile.state_since", time(since), Some(since)));
     }
     evidence
 }
@@ -43,7 +58,7 @@ pub(super) fn not_in_scope(facts: &Facts<'_, '_>) -> Verdict {
     match facts.profile.map(|delivery| &delivery.state) {
         Some(ProfileState::NotAssigned) => {
             let evidence = evidence(facts, "not_assigned");
-            cause(Cause::ProfileNotInScope, Confidence::High, evidence)
+            cause(Cause::ProfileNotInScope, sure(facts), evidence)
         }
         Some(ProfileState::Unknown) => {
             not_enough("the MDM does not tell how the SCEP profile stands")
@@ -58,7 +73,7 @@ pub(super) fn not_in_scope(facts: &Facts<'_, '_>) -> Verdict {
         }
         None if record.profiles.is_some() && mdm.shows.assignment => {
             let evidence = evidence(facts, "no row");
-            cause(Cause::ProfileNotInScope, Confidence::High, evidence)
+            cause(Cause::ProfileNotInScope, sure(facts), evidence)
         }
         None => not_enough("this MDM does not show whether the SCEP profile is assigned"),
     }
@@ -83,8 +98,8 @@ pub(super) fn failed(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("the MDM reports no error for the SCEP profile");
     };
     let mut evidence = evidence(facts, "failed");
-    evidence.push(facts.from_mdm("profile.error", error, None));
-    cause(Cause::ProfileFailed, Confidence::High, evidence)
+    evidence.push(facts.mdm_says("profile.error", error, None));
+    cause(Cause::ProfileFailed, sure(facts), evidence)
 }
 
 /// C23: platform, edition, ownership or a filter excludes it.
@@ -118,7 +133,7 @@ fn entry(
         return settled;
     }
     match facts.profile.and_then(|delivery| word(&delivery.state)) {
-        Some(word) => cause(is, Confidence::High, evidence(facts, word)),
+        Some(word) => cause(is, sure(facts), evidence(facts, word)),
         None => Verdict::NoFault(otherwise),
     }
 }

@@ -43,14 +43,19 @@ pub(super) fn user_store_only(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("this user has not signed in with FastPass since the certificate");
     };
     let mut evidence = facts.certificate_evidence();
-    evidence.push(facts.from_mdm("certificate.store", "user", None));
-    evidence.push(facts.okta(
+    evidence.push(facts.mdm_says("certificate.store", "user", None));
+    evidence.push(facts.okta_says(
         "managed_user_of_same_computer",
         &other.login,
         device.last_updated,
     ));
-    evidence.push(facts.okta("fastpass.device_managed", "false", Some(refused)));
-    cause(Cause::SharedUserStoreOnly, Confidence::High, evidence)
+    evidence.push(facts.okta_says("fastpass.device_managed", "false", Some(refused)));
+    // The profile's level only says where the certificate was meant to go.
+    let confidence = match view.store {
+        Some(_) => view.confidence,
+        None => Confidence::Medium,
+    };
+    cause(Cause::SharedUserStoreOnly, confidence, evidence)
 }
 
 /// Another user of the same computer, on this record or another one, who is managed.

@@ -67,10 +67,10 @@ pub(super) fn of_cause(cause: Cause) -> Option<Stage> {
 /// The first stage that is not proved. A listed, valid certificate proves all stages before it.
 pub(super) fn first_unproved(facts: &Facts<'_, '_>) -> Stage {
     let clocks = clocks(facts);
-    if !certificate_proves(facts) {
-        if let Some(stage) = before_certificate(facts) {
-            return stage;
-        }
+    if !certificate_proves(facts)
+        && let Some(stage) = before_certificate(facts)
+    {
+        return stage;
     }
     let active = facts.device.status == OktaDeviceStatus::Active && facts.device.registered;
     if !active || is_enrolled(facts) != Some(true) {
@@ -116,7 +116,11 @@ fn before_certificate(facts: &Facts<'_, '_>) -> Option<Stage> {
         }
         Some(ProfileState::Installed) => {}
     }
-    let issued = facts.subject.issued.is_some() || facts.certificate.certificate.is_some();
+    let listed = record
+        .certificates
+        .as_deref()
+        .is_some_and(|rows| !rows.is_empty());
+    let issued = facts.subject.issued.is_some() || listed;
     match issued {
         true => Some(Stage::CertPresent),
         false => Some(Stage::CertIssued),
