@@ -48,11 +48,8 @@ impl MdmActions for IntuneClient {
         let Some(name) = category else {
             return Err(self.unsupported(&attempt, "clearing a device category"));
         };
-        let call = Call::new(&endpoints::CATEGORIES);
-        let all: Vec<wire::Category> = self.collection(&endpoints::CATEGORIES, call).await?;
-        let mut named = all
-            .into_iter()
-            .filter(|category| category.display_name.as_deref() == Some(name));
+        let all = self.categories().await?.into_iter();
+        let mut named = all.filter(|category| category.display_name.as_deref() == Some(name));
         let (Some(category), None) = (named.next(), named.next()) else {
             return Err(self.rejected(&attempt, format!("there is no one category `{name}`")));
         };

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use unstuck_domain::{
     AttestationProfile, CertificateStore, GroupId, MdmCertificate, MdmDevice, MdmDeviceId, MdmKind,
-    MdmName, MdmObservation, Platform, ProfileId, ProfileState, Shows, Visibility,
+    MdmName, MdmObservation, Platform, ProfileId, ProfileState, RepairTargets, Shows, Visibility,
 };
 
 use super::{
@@ -99,7 +99,7 @@ impl MdmReader for IntuneClient {
             shows: self.shows(),
             devices,
             profiles: context.profiles.clone(),
-            targets: self.targets.clone(),
+            targets: self.named_targets().await?,
         })
     }
 
@@ -429,6 +429,25 @@ impl IntuneClient {
             }
         }
         Ok(())
+    }
+
+    /// The prepared targets, with the category by its name: devices and filters know no other. Settings may hold its id.
+    async fn named_targets(&self) -> Result<RepairTargets> {
+        let mut targets = self.targets.clone();
+        if let Some(category) = &targets.hold_category {
+            let all = self.categories().await?.into_iter();
+            let mut by_id = all.filter(|known| known.id.eq_ignore_ascii_case(category));
+            if let Some(name) = by_id.next().and_then(|known| known.display_name) {
+                targets.hold_category = Some(name);
+            }
+        }
+        Ok(targets)
+    }
+
+    /// All device categories.
+    pub(super) async fn categories(&self) -> Result<Vec<wire::Category>> {
+        let call = Call::new(&endpoints::CATEGORIES);
+        self.collection(&endpoints::CATEGORIES, call).await
     }
 
     fn time(&self) -> Result<DateTime<Utc>> {

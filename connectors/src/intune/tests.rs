@@ -289,6 +289,36 @@ async fn failing_device_list_is_incomplete_and_the_broker_limit_is_tried_again()
 }
 
 #[tokio::test]
+async fn hold_category_given_by_id_is_told_by_name() {
+    let server = server().await;
+    get(
+        &server,
+        "/beta/deviceManagement/deviceConfigurations",
+        json!({"value": []}),
+    )
+    .await;
+    get(
+        &server,
+        "/v1.0/deviceManagement/managedDevices",
+        json!({"value": []}),
+    )
+    .await;
+    get(
+        &server,
+        "/v1.0/deviceManagement/deviceCategories",
+        json!({"value": [{"id": "c1", "displayName": "reissue"}]}),
+    )
+    .await;
+    with_report(&server, CERTIFICATES, "DeviceId,SubjectName\r\n").await;
+    let mut intune = client(&server);
+    for setting in ["c1", "reissue"] {
+        intune.targets.hold_category = Some(setting.into());
+        let seen = intune.observe(&NoProgress).await.unwrap();
+        assert_eq!(seen.targets.hold_category.as_deref(), Some("reissue"));
+    }
+}
+
+#[tokio::test]
 async fn one_device_is_read_by_id_with_its_rows() {
     let server = server().await;
     with_profile(&server).await;
