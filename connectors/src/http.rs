@@ -1,8 +1,8 @@
 //! One HTTP client for all vendors: allow-list, time-outs, retries of what is safe to repeat, pacing, tracing, counting.
 //!
 //! Reads are tried up to five times within a minute. Writes carry a permit that is asked just before the bytes go out,
-//! and are never repeated, but for one case: an answer 401 says that nothing was done, so the request goes out once
-//! more with a new token and a new look at the permit.
+//! and are never repeated, but for one case: an answer 400 or 401 about the credential itself says that nothing was
+//! done, so the request goes out once more with a new credential and a new look at the permit.
 
 mod answer;
 mod auth;
