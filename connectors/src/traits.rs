@@ -166,9 +166,9 @@ pub enum ChangeState {
 /// Delivery or removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProfileChange {
-    /// InstallProfile, or Intune's profile state and certificate rows.
+    /// `InstallProfile`, or Intune's profile state and certificate rows.
     Install,
-    /// RemoveProfile, or Intune's proof of removal; never a row that vanished from a report.
+    /// `RemoveProfile`, or Intune's proof of removal; never a row that vanished from a report.
     Remove,
 }
 

@@ -34,7 +34,7 @@ pub(super) enum KeyError {
 /// A private key that signs JWTs.
 pub(super) enum SigningKey {
     Rsa(Box<RsaKeyPair>),
-    Ec(EcdsaKeyPair),
+    Ec(Box<EcdsaKeyPair>),
 }
 
 impl SigningKey {
@@ -132,7 +132,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 
 fn from_ec_pkcs8(der: &[u8]) -> Result<SigningKey, KeyError> {
     EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &SystemRandom::new())
-        .map(SigningKey::Ec)
+        .map(|key| SigningKey::Ec(Box::new(key)))
         .map_err(|_rejected| KeyError::Unsuitable)
 }
 
@@ -216,7 +216,7 @@ fn parse_jwk(text: &str) -> Result<SigningKey, KeyError> {
                 &point,
                 &SystemRandom::new(),
             )
-            .map(SigningKey::Ec)
+            .map(|key| SigningKey::Ec(Box::new(key)))
             .map_err(|_rejected| KeyError::Unsuitable)
         }
         _ => Err(KeyError::Unsuitable),
