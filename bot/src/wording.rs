@@ -214,6 +214,7 @@ pub fn step(kind: &MicroStepKind) -> String {
                 WaitUntil::ProfileRemoved { .. } => format!("wait until the removal is acknowledged (at most {within})"),
                 WaitUntil::ProfileInstalled { .. } => format!("wait until the delivery is acknowledged (at most {within})"),
                 WaitUntil::ScriptFinished { .. } => format!("wait for the script's result (at most {within})"),
+                WaitUntil::Elapsed => format!("wait {within}"),
                 WaitUntil::CheckedIn { .. } => format!("wait for the computer to contact its MDM (at most {within})"),
             }
         }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Cause, DeviceId, Finding, GroupId, HardwareKey, MdmName, Observations, Subject, UserId, Want, WhyNot,
+    Cause, DeviceId, Finding, GroupId, HardwareKey, MdmName, Observations, PlannedRepair, PlaybookName, Subject, UserId,
+    Want, WhyNot,
     correlate::ManualLink,
     detect::{Counts, DetectSettings},
     findings::{self, Case},
@@ -50,6 +51,8 @@ pub struct DecideInput<'a> {
     pub stuck_since: &'a HashMap<(DeviceId, UserId), DateTime<Utc>>,
     /// Device-users whose finding has not been agreed on by enough sweeps yet (`[detect] confirmations`).
     pub not_agreed: &'a HashSet<(DeviceId, UserId)>,
+    /// Until when a person's "no" keeps a repair out.
+    pub denied: &'a (dyn Fn(&PlannedRepair, &PlaybookName, Cause) -> Option<DateTime<Utc>> + Sync),
 }
 
 /// What was decided.
@@ -93,6 +96,14 @@ pub fn decide(input: &DecideInput<'_>) -> Decided {
         let subjects: Vec<Subject<'_>> = members.iter().map(|index| found.findings[*index].subject.clone()).collect();
         match planning::plan_repair(&input.playbooks[playbook], &subjects, &context) {
             Ok(repair) => {
+                let playbook_name = &input.playbooks[playbook].name;
+                if let Some(until) = (input.denied)(&repair, playbook_name, cause) {
+                    for index in members {
+                        let finding = &mut found.findings[index].finding;
+                        leave_out(finding, WhyNot::Denied, "a person said no".to_owned(), Some(until));
+                    }
+                    continue;
+                }
                 let blocked = members.iter().any(|index| found.findings[*index].finding.blocked);
                 let stuck_since = members.iter().filter_map(|index| since(input, &found.findings[*index])).min();
                 candidates.entry((playbook, cause)).or_default().push(Candidate { repair, blocked, stuck_since });
