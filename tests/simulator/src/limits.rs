@@ -26,17 +26,6 @@ pub(crate) struct Budget {
     pub exceeded: bool,
 }
 
-impl Budget {
-    /// The same budget before anything was used of it.
-    pub(crate) fn unspent(self) -> Self {
-        Self {
-            remaining: self.limit,
-            exceeded: false,
-            ..self
-        }
-    }
-}
-
 impl RateWindows {
     /// Counts one request against `key`.
     pub(crate) fn take(&self, key: &str, limit: u64, length: Duration) -> Budget {

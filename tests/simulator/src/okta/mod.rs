@@ -152,19 +152,20 @@ async fn guard(State(okta): State<Okta>, request: Request, next: Next) -> Respon
         Ok(caller) => caller,
         Err(refusal) => return *refusal,
     };
-    let budget = budget::spend(&okta.app.limits, &caller.principal, &method, uri.path());
-    let lifted = okta.app.faults.rate_limits_lifted();
-    let mut response = if budget.exceeded && !lifted {
-        let summary = "API call exceeded rate limit due to too many requests.";
-        OktaError::new(429, "E0000047", summary).into_response()
-    } else {
+    // Without limits nothing is told about them either: a client that paces itself by the headers must not.
+    let mut response = if okta.app.faults.rate_limits_lifted() {
         next.run(request).await
+    } else {
+        let budget = budget::spend(&okta.app.limits, &caller.principal, &method, uri.path());
+        let mut response = if budget.exceeded {
+            let summary = "API call exceeded rate limit due to too many requests.";
+            OktaError::new(429, "E0000047", summary).into_response()
+        } else {
+            next.run(request).await
+        };
+        budget::show(response.headers_mut(), budget, okta.app.clock.now());
+        response
     };
-    budget::show(
-        response.headers_mut(),
-        if lifted { budget.unspent() } else { budget },
-        okta.app.clock.now(),
-    );
     response.extensions_mut().insert(Authenticated);
     response
 }
