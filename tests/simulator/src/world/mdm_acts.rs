@@ -128,6 +128,23 @@ impl World {
         })
     }
 
+    /// The ids under which the MDMs and their directories know the machine with this serial, people's left out.
+    pub fn mdm_ids(&self, serial: &str) -> Vec<String> {
+        self.with(|state| {
+            let Some(machine) = state.machine_by_serial(serial) else {
+                return Vec::new();
+            };
+            let held = state.machine(machine);
+            let jamf = held.jamf_ids.iter().map(u32::to_string);
+            let intune = held.intune_ids.iter().map(ToString::to_string);
+            let directory = held
+                .intune_ids
+                .iter()
+                .filter_map(|id| Some(state.intune.get(id)?.entra_object_id.clone()));
+            jamf.chain(intune).chain(directory).collect()
+        })
+    }
+
     fn on_serial(&self, serial: &str, act: impl FnOnce(&mut State, MachineKey)) {
         self.with(|state| {
             if let Some(machine) = state.machine_by_serial(serial) {

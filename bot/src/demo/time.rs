@@ -1,0 +1,180 @@
+//! The simulated time and who may stop it.
+//!
+//! The fleet lives in simulated minutes, Okta's request budget in real ones. Where a repair is being carried out and
+//! the bot has to wait for its budget, the company waits too: a hold of two hours must not pass while one request
+//! stands in line. While repairs only wait for people, the time runs free.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use simulator::SimClock;
+
+use super::picture::Picture;
+
+/// How late the bot may be before the company waits for it.
+const LATE: TimeDelta = TimeDelta::minutes(2);
+/// Real time after which something that does not move is not waited for.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// How much faster than asked for.
+const FACTORS: [f64; 3] = [1.0, 3.0, 10.0];
+
+/// The simulated time.
+pub(super) struct Time {
+    clock: SimClock,
+    speed: f64,
+    wish: Mutex<Wish>,
+}
+
+#[derive(Default)]
+struct Wish {
+    paused: bool,
+    held: Option<&'static str>,
+    factor: usize,
+}
+
+/// The time as the page shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Shown {
+    /// Now.
+    pub(super) now: DateTime<Utc>,
+    /// Simulated seconds in a real one, when it runs.
+    pub(super) speed: f64,
+    /// Stopped by the visitor.
+    pub(super) paused: bool,
+    /// Why the company waits.
+    pub(super) held: Option<&'static str>,
+}
+
+impl Time {
+    pub(super) fn new(clock: SimClock, speed: f64) -> Self {
+        Self { clock, speed, wish: Mutex::default() }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        let wish = self.wish();
+        Shown { now: self.clock.now(), speed: self.speed * FACTORS[wish.factor], paused: wish.paused, held: wish.held }
+    }
+
+    /// The visitor stops the time.
+    pub(super) fn pause(&self) {
+        self.change(|wish| wish.paused = true);
+    }
+
+    /// The visitor lets it run.
+    pub(super) fn resume(&self) {
+        self.change(|wish| wish.paused = false);
+    }
+
+    /// The next of three speeds.
+    pub(super) fn faster(&self) {
+        self.change(|wish| wish.factor = (wish.factor + 1) % FACTORS.len());
+        self.clock.set_speed(self.shown().speed);
+    }
+
+    /// The company waits.
+    pub(super) fn hold(&self, why: &'static str) {
+        self.change(|wish| wish.held = Some(why));
+    }
+
+    /// The company goes on.
+    pub(super) fn release(&self) {
+        self.change(|wish| wish.held = None);
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut Wish)) {
+        let mut wish = self.wish();
+        apply(&mut wish);
+        let stands = wish.paused || wish.held.is_some();
+        if stands != self.clock.is_paused() {
+            if stands { self.clock.pause() } else { self.clock.resume() }
+        }
+    }
+
+    fn wish(&self) -> MutexGuard<'_, Wish> {
+        self.wish.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Decides when the company waits for the bot.
+#[derive(Default)]
+pub(super) struct Keeper {
+    /// What was late last time, and since when nothing of it has moved.
+    late: Vec<(String, i64, Option<DateTime<Utc>>)>,
+    since: Option<Instant>,
+}
+
+impl Keeper {
+    /// Holds or releases the time.
+    pub(super) fn keep(&mut self, time: &Time, picture: &Picture) {
+        match self.reason(picture, time.now(), Instant::now()) {
+            Some(why) => time.hold(why),
+            None => time.release(),
+        }
+    }
+
+    fn reason(&mut self, picture: &Picture, now: DateTime<Utc>, real: Instant) -> Option<&'static str> {
+        if picture.sweeping {
+            return Some("a sweep reads the fleet at the vendors' pace");
+        }
+        let late: Vec<_> = picture
+            .under_way()
+            .filter(|repair| repair.next_look_at.is_some_and(|at| at + LATE <= now))
+            .map(|repair| (repair.id.to_string(), repair.version, repair.next_look_at))
+            .collect();
+        if late.is_empty() {
+            self.since = None;
+            self.late = late;
+            return None;
+        }
+        if late != self.late || self.since.is_none() {
+            self.since = Some(real);
+            self.late = late;
+        }
+        let waited = self.since.map_or(Duration::ZERO, |since| real.saturating_duration_since(since));
+        (waited < PATIENCE).then_some("the bot waits for Okta's request budget")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_visitors_pause_outlasts_a_hold() {
+        let time = Time::new(SimClock::scaled(super::super::monday_morning(), 600.0), 600.0);
+        time.hold("a sweep");
+        time.pause();
+        time.release();
+        assert!(time.clock.is_paused());
+        time.resume();
+        assert!(!time.clock.is_paused());
+    }
+
+    #[test]
+    fn three_presses_lead_back_to_the_first_speed() {
+        let time = Time::new(SimClock::scaled(super::super::monday_morning(), 600.0), 600.0);
+        let speeds: Vec<f64> = (0..3)
+            .map(|_| {
+                time.faster();
+                time.clock.speed()
+            })
+            .collect();
+        assert_eq!(speeds, [1800.0, 6000.0, 600.0]);
+    }
+
+    #[test]
+    fn the_company_waits_while_a_sweep_runs() {
+        let picture = Picture { sweeping: true, ..Picture::default() };
+        let mut keeper = Keeper::default();
+        assert!(keeper.reason(&picture, super::super::monday_morning(), Instant::now()).is_some());
+        assert!(keeper.reason(&Picture::default(), super::super::monday_morning(), Instant::now()).is_none());
+    }
+}
