@@ -24,6 +24,8 @@ mod runs;
 mod serve;
 mod stop;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod why;
 
 /// Finds desktop devices stuck unmanaged in Okta, says why, asks in Slack, repairs and proves it.
@@ -39,7 +41,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 struct Global {
-    /// Settings file [default: $UNSTUCK_CONFIG, ./unstuck.toml, /etc/unstuck/unstuck.toml]
+    /// Settings file [default: `$UNSTUCK_CONFIG`, ./unstuck.toml, /etc/unstuck/unstuck.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -50,7 +52,7 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// Ask for the settings, try each credential, write the settings file and the Slack manifest
-    Init(init::InitArgs),
+    Init(Box<init::InitArgs>),
     /// Look at the whole fleet once and say what is stuck
     Sweep(sweep::SweepArgs),
     /// Say why one computer is not managed, and what happens next
@@ -103,7 +105,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(args).await,
-        Command::Init(args) => init::run(&context, args).await,
+        Command::Init(args) => init::run(&context, *args).await,
         Command::Sweep(args) => sweep::run(&context, args).await,
         Command::Why(args) => why::run(&context, args).await,
         Command::Proposals(command) => proposals::run(&context, command).await,

@@ -25,7 +25,7 @@ struct Document {
 
 /// Runs the command.
 pub(super) fn run(args: &ActionsArgs) -> anyhow::Result<Outcome> {
-    let actions = Action::ALL
+    let actions: Vec<Declaration> = Action::ALL
         .iter()
         .map(|action| action.declaration())
         .collect();

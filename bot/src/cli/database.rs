@@ -13,14 +13,24 @@ use crate::{
     store::{OpenMode, Store},
 };
 
-/// Opens the database for a command that only reads it.
+/// Opens the database for a command that only reads it; no file beside it is left behind.
 pub(super) async fn for_reading(settings: &Settings) -> anyhow::Result<Store> {
-    let url = settings.database_url();
-    if let Some(file) = sqlite_file(&url).filter(|file| !file.exists()) {
-        anyhow::bail!(
-            "there is no database {} yet; run `unstuck sweep` first",
-            file.display()
-        );
+    let mut url = settings.database_url();
+    if let Some(file) = sqlite_file(&url).map(Path::to_path_buf) {
+        if !file.exists() {
+            anyhow::bail!(
+                "there is no database {} yet; run `unstuck sweep` first",
+                file.display()
+            );
+        }
+        // Whoever has the database open keeps a log beside it. Without one nobody writes, and a plain reader would
+        // create the log and leave it there. Should a writer come meanwhile, this command fails or sees the old state.
+        let mut log = file.into_os_string();
+        log.push("-wal");
+        if !Path::new(&log).exists() {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str("immutable=1");
+        }
     }
     let store = Store::open(&url, OpenMode::ReadOnly)
         .await

@@ -9,7 +9,9 @@ pub(super) mod sweep;
 pub(super) mod why;
 
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets::NOTHING,
+};
 
 use crate::wording;
 
@@ -64,8 +66,11 @@ impl View {
         }
     }
 
-    /// A table without rules, no wider than the terminal. `right`: columns of numbers.
+    /// A table without rules, no wider than the terminal. `right`: columns of numbers. Ids and names stay whole as long
+    /// as they fit beside each other.
     pub(super) fn table(&self, header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+        let longest = longest_words(header, &rows);
+        let whole = longest.iter().map(|word| word + 2).sum::<usize>() <= self.width + 1;
         let mut table = Table::new();
         table
             .load_style(NOTHING)
@@ -73,12 +78,20 @@ impl View {
             .set_width(u16::try_from(self.width).unwrap_or(u16::MAX))
             .set_header(header.iter().copied())
             .add_rows(rows);
-        for index in 0..header.len() {
-            if let Some(column) = table.column_mut(index) {
-                column.set_padding((1, 1));
-                if right.contains(&index) {
-                    column.set_cell_alignment(CellAlignment::Right);
-                }
+        for (index, word) in longest.iter().enumerate() {
+            let Some(column) = table.column_mut(index) else {
+                continue;
+            };
+            let after = u16::from(index + 1 < header.len());
+            column.set_padding((1, after));
+            if right.contains(&index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+            if whole {
+                let least = u16::try_from(*word)
+                    .unwrap_or(u16::MAX)
+                    .saturating_add(1 + after);
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
             }
         }
         let lines: Vec<String> = table
@@ -86,6 +99,11 @@ impl View {
             .map(|line| line.trim_end().to_owned())
             .collect();
         lines.join("\n")
+    }
+
+    /// Whether there is room for columns that a person can do without.
+    pub(super) fn is_wide(&self) -> bool {
+        self.width >= 110
     }
 
     /// A paragraph whose lines after the first begin below the text of the first.
@@ -104,6 +122,28 @@ impl View {
         }
         out
     }
+}
+
+/// The longest word of each column, in characters.
+fn longest_words(header: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
+    let longest = |text: &str| {
+        text.split_whitespace()
+            .map(|word| word.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    header
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let cells = rows.iter().filter_map(|row| row.get(index));
+            cells
+                .map(|cell| longest(cell))
+                .chain([longest(name)])
+                .max()
+                .unwrap_or(0)
+        })
+        .collect()
 }
 
 /// The word that JSON has for a value.

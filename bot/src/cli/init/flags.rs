@@ -14,7 +14,7 @@ pub(super) struct Flags {
     /// The org's own URL
     #[arg(long, value_name = "URL")]
     okta_url: Option<String>,
-    /// Where the API token is: env:NAME or file:PATH
+    /// Where the API token is: `env:NAME` or `file:PATH`
     #[arg(long, value_name = "REF")]
     okta_api_token: Option<String>,
     /// Client id of an API service app, instead of a token
@@ -25,7 +25,7 @@ pub(super) struct Flags {
         requires = "okta_private_key"
     )]
     okta_client_id: Option<String>,
-    /// Where its private key is: env:NAME or file:PATH
+    /// Where its private key is: `env:NAME` or `file:PATH`
     #[arg(long, value_name = "REF")]
     okta_private_key: Option<String>,
     /// Its key id, where it has several

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use chrono::TimeDelta;
+use owo_colors::OwoColorize;
 
 use super::{View, word};
 use crate::{
@@ -19,21 +20,21 @@ pub(in crate::cli) fn list(playbooks: &[Playbook], width: usize) -> String {
     let rows = playbooks
         .iter()
         .map(|playbook| {
+            let causes: Vec<&str> = playbook
+                .applies
+                .causes
+                .iter()
+                .map(|cause| cause.name())
+                .collect();
             vec![
                 playbook.name.to_string(),
                 word(&playbook.risk),
-                playbook
-                    .applies
-                    .causes
-                    .iter()
-                    .map(|cause| cause.name())
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                causes.join("\n"),
                 decides(playbook),
             ]
         })
         .collect();
-    table(width, &["playbook", "risk", "for", "decided by"], rows)
+    fixed(width).table(&["playbook", "risk", "for", "decided by"], &[], rows)
 }
 
 /// One playbook, whole.
@@ -172,45 +173,58 @@ fn step(step: &Step) -> String {
     text
 }
 
-/// The action registry.
-pub(in crate::cli) fn actions(actions: &Vec<Declaration>, width: usize) -> String {
-    let rows = actions
+/// The action registry: one block per action.
+pub(in crate::cli) fn actions(actions: &[Declaration], width: usize) -> String {
+    let blocks: Vec<String> = actions
         .iter()
-        .map(|action| {
-            let undo = match (action.reversibility, action.undo) {
-                (Reversibility::NothingToUndo, _) => "nothing to undo",
-                (Reversibility::Irreversible, _) => "cannot be undone",
-                (Reversibility::Reversible, undo) => undo.unwrap_or_default(),
-            };
-            let repeat = match action.repeat {
-                Repeat::Converges => "may be sent again",
-                Repeat::Once => "sent once",
-            };
-            let mdms = action.mdms.iter().map(word).collect::<Vec<_>>().join(", ");
-            let inputs = action
-                .inputs
-                .iter()
-                .map(|input| format!("{} ({})", input.name, seconds(input.default)));
-            let about = inputs.collect::<Vec<_>>().join(", ");
-            vec![
-                action.name.to_owned(),
-                action.about.to_owned(),
-                if about.is_empty() { "-".into() } else { about },
-                undo.to_owned(),
-                repeat.to_owned(),
-                if mdms.is_empty() {
-                    "none needed".into()
-                } else {
-                    mdms
-                },
-            ]
-        })
+        .map(|action| self::action(action, &fixed(width)))
         .collect();
-    table(
-        width,
-        &["action", "does", "inputs", "undo", "repeat", "mdm"],
-        rows,
-    )
+    blocks.join("\n\n")
+}
+
+fn action(action: &Declaration, view: &View) -> String {
+    let undo = match (action.reversibility, action.undo) {
+        (Reversibility::NothingToUndo, _) => "nothing to undo",
+        (Reversibility::Irreversible, _) => "cannot be undone",
+        (Reversibility::Reversible, undo) => undo.unwrap_or_default(),
+    };
+    let repeat = match action.repeat {
+        Repeat::Converges => "may be sent again after an unclear answer",
+        Repeat::Once => "sent once at most",
+    };
+    let inputs = action.inputs.iter().map(|input| {
+        format!(
+            "{}: {} ({} unless told)",
+            input.name,
+            input.about,
+            seconds(input.default)
+        )
+    });
+    let outputs = action
+        .outputs
+        .iter()
+        .map(|output| format!("{}: {}", output.name, output.about));
+    let mdms: Vec<String> = action.mdms.iter().map(word).collect();
+    let fields = [
+        ("does", action.about.to_owned()),
+        ("inputs", inputs.collect::<Vec<_>>().join("; ")),
+        ("outputs", outputs.collect::<Vec<_>>().join("; ")),
+        ("undo", undo.to_owned()),
+        ("repeat", repeat.to_owned()),
+        (
+            "mdm",
+            if mdms.is_empty() {
+                "none needed".into()
+            } else {
+                mdms.join(", ")
+            },
+        ),
+    ];
+    let mut out = action.name.bold().to_string();
+    for (name, text) in fields.iter().filter(|(_, text)| !text.is_empty()) {
+        let _ = write!(out, "\n{}", view.hanging(&format!("  {name:<8} "), text));
+    }
+    out
 }
 
 fn decides(playbook: &Playbook) -> String {
@@ -253,10 +267,6 @@ fn fixed(width: usize) -> View {
     }
 }
 
-fn table(width: usize, header: &[&str], rows: Vec<Vec<String>>) -> String {
-    fixed(width).table(header, &[], rows)
-}
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -286,7 +296,7 @@ mod tests {
             .iter()
             .map(|action| action.declaration())
             .collect();
-        let text = plain(&actions(&declared, 120), 120);
+        let text = plain(&actions(&declared, 80), 80);
         for action in Action::ALL {
             assert!(
                 text.contains(action.name()),

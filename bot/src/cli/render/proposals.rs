@@ -32,28 +32,29 @@ pub(in crate::cli) fn list(proposals: &[ProposalRecord], view: &View) -> String 
                     .decided_at
                     .map_or_else(String::new, |at| view.when(at)),
             };
-            vec![
+            let mut cells = vec![
                 proposal.id.to_string(),
                 wording::proposal_state(proposal.state).to_owned(),
                 until,
                 proposal.plan.repairs.len().to_string(),
                 proposal.cause.name().to_owned(),
-                proposal.playbook.to_string(),
-            ]
+            ];
+            if view.is_wide() {
+                cells.push(proposal.playbook.to_string());
+            }
+            cells
         })
         .collect();
-    view.table(
-        &[
-            "proposal",
-            "state",
-            "when",
-            "computers",
-            "cause",
-            "playbook",
-        ],
-        &[3],
-        rows,
-    )
+    let header = [
+        "proposal",
+        "state",
+        "when",
+        "computers",
+        "cause",
+        "playbook",
+    ];
+    let columns = if view.is_wide() { 6 } else { 5 };
+    view.table(&header[..columns], &[3], rows)
 }
 
 /// One proposal, whole.

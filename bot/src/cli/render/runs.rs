@@ -21,8 +21,7 @@ pub(in crate::cli) fn list(runs: &[RunSummary], view: &View) -> String {
     let rows = runs
         .iter()
         .map(|run| {
-            vec![
-                run.id.to_string(),
+            let mut cells = vec![
                 run.proposal_id.to_string(),
                 wording::proposal_state(run.state).to_owned(),
                 run.device_ids.len().to_string(),
@@ -30,16 +29,19 @@ pub(in crate::cli) fn list(runs: &[RunSummary], view: &View) -> String {
                 run.finished_at
                     .map_or_else(|| "open".to_owned(), |at| view.when(at)),
                 run.playbook.to_string(),
-            ]
+            ];
+            // A run is found by its proposal too.
+            if view.is_wide() {
+                cells.push(run.id.to_string());
+            }
+            cells
         })
         .collect();
-    view.table(
-        &[
-            "run", "proposal", "state", "devices", "approved", "ended", "playbook",
-        ],
-        &[3],
-        rows,
-    )
+    let header = [
+        "proposal", "state", "devices", "approved", "ended", "playbook", "run",
+    ];
+    let columns = if view.is_wide() { 7 } else { 6 };
+    view.table(&header[..columns], &[2], rows)
 }
 
 /// One run, whole.

@@ -254,21 +254,24 @@ fn causes(document: &SweepDocument, beside: &Beside, view: &View) -> String {
     let rows = rows
         .into_iter()
         .map(|((cause, playbook, next), row)| {
-            vec![
+            let mut cells = vec![
                 cause,
                 thousands(row.devices.len() as u64),
                 row.mdms.into_iter().collect::<Vec<_>>().join(", "),
                 row.sure.map(wording::sure).unwrap_or_default().to_owned(),
-                playbook,
                 next,
-            ]
+            ];
+            if view.is_wide() {
+                cells.insert(4, playbook);
+            }
+            cells
         })
         .collect();
-    view.table(
-        &["cause", "devices", "mdm", "sure", "playbook", "next"],
-        &[1],
-        rows,
-    )
+    let mut header = vec!["cause", "devices", "mdm", "sure", "next"];
+    if view.is_wide() {
+        header.insert(4, "playbook");
+    }
+    view.table(&header, &[1], rows)
 }
 
 /// One computer with two users counts once.
