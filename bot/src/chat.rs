@@ -14,6 +14,8 @@ pub mod sender;
 pub mod slash;
 pub mod web;
 
+#[cfg(test)]
+pub(crate) mod fake;
 
 use std::sync::Arc;
 
@@ -63,6 +65,9 @@ impl Deps {
 
     /// The channel of the cards.
     pub(crate) fn channel(&self) -> &str {
-        self.settings.slack.as_ref().map_or("", |slack| slack.channel.as_str())
+        self.settings
+            .slack
+            .as_ref()
+            .map_or("", |slack| slack.channel.as_str())
     }
 }

@@ -54,7 +54,10 @@ pub async fn request(
                 (next, letters)
             }
             // The state that this very repair brought about is not undone by asking again after a crash.
-            Some(ended) if ended.devices.contains(device) && ended.opened_at >= now - TimeDelta::minutes(10) => {
+            Some(ended)
+                if ended.devices.contains(device)
+                    && ended.opened_at >= now - TimeDelta::minutes(10) =>
+            {
                 return Ok(());
             }
             Some(ended) => {
@@ -66,7 +69,16 @@ pub async fn request(
         if next.first_sent_at.is_none() && next.next_due_at.is_some_and(|due| due > now) {
             letters.extend(waits(store, repair, device_name, next.opened_at, now).await?);
         }
-        if store.save_sign_in_request(&next, Together { messages: &letters, audit: &[] }).await? {
+        if store
+            .save_sign_in_request(
+                &next,
+                Together {
+                    messages: &letters,
+                    audit: &[],
+                },
+            )
+            .await?
+        {
             return Ok(());
         }
     }
@@ -74,7 +86,10 @@ pub async fn request(
 }
 
 fn is_open(request: &SignInRequest) -> bool {
-    matches!(request.state, SignInRequestState::Open | SignInRequestState::Snoozed)
+    matches!(
+        request.state,
+        SignInRequestState::Open | SignInRequestState::Snoozed
+    )
 }
 
 fn opened(user: &UserId, device: &DeviceId, at: DateTime<Utc>, version: i64) -> SignInRequest {
@@ -104,12 +119,23 @@ fn added(
     }
     let key = format!("{}:device:{device}", first_key(open));
     let payload = json!({ "ask": "also", "devices": [device_name] });
-    vec![messages::to_person(kind::SIGN_IN, key, &open.user, Some(first_key(open)), payload, now)]
+    vec![messages::to_person(
+        kind::SIGN_IN,
+        key,
+        &open.user,
+        Some(first_key(open)),
+        payload,
+        now,
+    )]
 }
 
 /// Key of the message that opens the thread of a request.
 fn first_key(request: &SignInRequest) -> String {
-    format!("sign_in:{}:{}", request.user, request.opened_at.timestamp_millis())
+    format!(
+        "sign_in:{}:{}",
+        request.user,
+        request.opened_at.timestamp_millis()
+    )
 }
 
 /// Tells the card's thread that the person is asked later.
@@ -120,11 +146,21 @@ async fn waits(
     until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<crate::store::NewMessage>> {
-    let Some(record) = store.repair(repair).await? else { return Ok(None) };
-    let run = store.run(&record.run).await?.context("a repair belongs to a run")?;
+    let Some(record) = store.repair(repair).await? else {
+        return Ok(None);
+    };
+    let run = store
+        .run(&record.run)
+        .await?
+        .context("a repair belongs to a run")?;
     let line = format!(
         "{device_name}: its owner was asked to sign in less than 14 days ago and is asked again {}",
         wording::ago(until, now)
     );
-    Ok(Some(messages::thread(&run.proposal, &format!("asked-later:{repair}"), &line, now)))
+    Ok(Some(messages::thread(
+        &run.proposal,
+        &format!("asked-later:{repair}"),
+        &line,
+        now,
+    )))
 }

@@ -19,8 +19,8 @@ use crate::{
     ids::SharedIds,
     settings::Settings,
     store::{
-        self, DecisionOutcome, NewAuditEntry, NewMessage, NewRepair, NewRun, ProposalRecord, StopScope, Store,
-        StoreError, Together,
+        self, DecisionOutcome, NewAuditEntry, NewMessage, NewRepair, NewRun, ProposalRecord,
+        StopScope, Store, StoreError, Together,
     },
 };
 
@@ -172,14 +172,19 @@ impl Decider {
             .record_decision(
                 &counted,
                 run.as_ref(),
-                Together { messages: &letters, audit: &audit },
+                Together {
+                    messages: &letters,
+                    audit: &audit,
+                },
                 |all| state_after(&rule, all),
             )
             .await?;
         match outcome {
             DecisionOutcome::Recorded { state } => Ok(Outcome {
                 state,
-                run: run.filter(|_| state == ProposalState::Approved).map(|run| run.id),
+                run: run
+                    .filter(|_| state == ProposalState::Approved)
+                    .map(|run| run.id),
                 approvals: next.approvals().len(),
                 required: usize::from(record.plan.approval.required.max(1)),
             }),
@@ -193,7 +198,10 @@ impl Decider {
     }
 
     async fn record(&self, id: &ProposalId) -> Result<ProposalRecord, Refused> {
-        self.store.proposal(id).await?.ok_or_else(|| Refused::NotFound(id.clone()))
+        self.store
+            .proposal(id)
+            .await?
+            .ok_or_else(|| Refused::NotFound(id.clone()))
     }
 
     async fn judged_anew(&self, ballot: &Ballot, decision: Decision) -> Refused {
@@ -221,8 +229,15 @@ impl Decider {
         let person = stored(&ballot.by);
         let letters = letters(ballot, record, &person);
         let audit = [audit_entry(ballot, record, &person)];
-        let together = Together { messages: &letters, audit: &audit };
-        if self.store.snooze_proposal(&record.id, record.revision, until, &person, together).await? {
+        let together = Together {
+            messages: &letters,
+            audit: &audit,
+        };
+        if self
+            .store
+            .snooze_proposal(&record.id, record.revision, until, &person, together)
+            .await?
+        {
             Ok(Outcome {
                 state: ProposalState::Snoozed,
                 run: None,
@@ -231,21 +246,33 @@ impl Decider {
             })
         } else {
             let at = ballot.at;
-            Err(Refusal::AlreadyDecided { word: "decided or revised", by: "somebody else".into(), at }.into())
+            Err(Refusal::AlreadyDecided {
+                word: "decided or revised",
+                by: "somebody else".into(),
+                at,
+            }
+            .into())
         }
     }
 
     /// Who they are; an address that is among the affected counts as well as the look-up.
     fn identity_of(&self, ballot: &Ballot, record: &ProposalRecord) -> Identity {
-        let Some(email) = &ballot.email else { return ballot.identity.clone() };
+        let Some(email) = &ballot.email else {
+            return ballot.identity.clone();
+        };
         if matches!(ballot.identity, Identity::User(_)) {
             return ballot.identity.clone();
         }
         let repairs = || record.plan.repairs.iter();
-        let by_login = repairs().flat_map(|repair| &repair.affected).find(|one| one.login.eq_ignore_ascii_case(email));
+        let by_login = repairs()
+            .flat_map(|repair| &repair.affected)
+            .find(|one| one.login.eq_ignore_ascii_case(email));
         let by_address = repairs().flat_map(|repair| &repair.subjects).find(|one| {
             one.login.eq_ignore_ascii_case(email)
-                || one.email.as_ref().is_some_and(|address| address.eq_ignore_ascii_case(email))
+                || one
+                    .email
+                    .as_ref()
+                    .is_some_and(|address| address.eq_ignore_ascii_case(email))
         });
         by_login
             .map(|one| one.user_id.clone())
@@ -259,8 +286,17 @@ impl Decider {
             StopScope::Playbook(name) => *name == record.playbook,
             StopScope::Proposal(id) => *id == record.id,
         };
-        match self.store.active_stops().await?.into_iter().find(|stop| holds(&stop.stop.scope)) {
-            Some(stop) => Err(Refused::Held { by: stop.stop.by, reason: stop.stop.reason }),
+        match self
+            .store
+            .active_stops()
+            .await?
+            .into_iter()
+            .find(|stop| holds(&stop.stop.scope))
+        {
+            Some(stop) => Err(Refused::Held {
+                by: stop.stop.by,
+                reason: stop.stop.reason,
+            }),
             None => Ok(()),
         }
     }
@@ -296,9 +332,17 @@ pub async fn decide_from_cli(
 ) -> Result<Outcome, Refused> {
     let name = format!("cli:{os_user}");
     let approvals = &decider.settings.approvals;
-    let names = approvals.groups.keys().map(String::as_str).chain(["oncall"]);
+    let names = approvals
+        .groups
+        .keys()
+        .map(String::as_str)
+        .chain(["oncall"]);
     let groups = names
-        .filter(|group| approvals.group(group).is_some_and(|members| members.contains(&name)))
+        .filter(|group| {
+            approvals
+                .group(group)
+                .is_some_and(|members| members.contains(&name))
+        })
         .map(str::to_owned)
         .collect();
     let identity = match decider.okta.user(os_user).await {
@@ -327,7 +371,11 @@ fn shown(seen: &Seen, record: &ProposalRecord) -> (u32, PlanDigest) {
         Seen::Current => (record.revision, record.digest.clone()),
         Seen::Shown { revision, digest } => {
             let fits = digest.len() >= 8 && record.digest.as_str().starts_with(digest.as_str());
-            let digest = if fits { record.digest.clone() } else { PlanDigest::new(digest.as_str()) };
+            let digest = if fits {
+                record.digest.clone()
+            } else {
+                PlanDigest::new(digest.as_str())
+            };
             (*revision, digest)
         }
     }
@@ -342,21 +390,34 @@ fn letters(ballot: &Ballot, record: &ProposalRecord, person: &str) -> Vec<NewMes
         _ => String::new(),
     };
     let line = match &ballot.verdict {
-        Verdict::Approve => format!("{who} approved revision {} (plan `{digest}`){because}", record.revision),
+        Verdict::Approve => format!(
+            "{who} approved revision {} (plan `{digest}`){because}",
+            record.revision
+        ),
         Verdict::Deny => {
             let again = match ballot.again {
                 AskAgain::Evidence => "asked again when the evidence changes",
                 AskAgain::Day => "asked again tomorrow",
                 AskAgain::Never => "never asked again about these computers",
             };
-            format!("{who} denied revision {}{because} ({again})", record.revision)
+            format!(
+                "{who} denied revision {}{because} ({again})",
+                record.revision
+            )
         }
         Verdict::Snooze { until } => {
-            format!("{who} put it off until {}{because}", mrkdwn::date_time(*until))
+            format!(
+                "{who} put it off until {}{because}",
+                mrkdwn::date_time(*until)
+            )
         }
     };
     let word = word(&ballot.verdict);
-    let key = format!("{word}:{}:{person}:{}", record.revision, ballot.at.timestamp_millis());
+    let key = format!(
+        "{word}:{}:{person}:{}",
+        record.revision,
+        ballot.at.timestamp_millis()
+    );
     vec![
         messages::card(&record.id, ballot.at),
         messages::thread_marked(&record.id, &key, &line, ballot.at),

@@ -3,12 +3,17 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    domain::{Cause, HardwareKey, Plan, PlannedRepair, PlaybookName, ProposalId, digest::sha256_hex},
+    domain::{
+        Cause, HardwareKey, Plan, PlannedRepair, PlaybookName, ProposalId, digest::sha256_hex,
+    },
     store::Denial,
 };
 
 /// While the evidence is unchanged, a denial is looked at again after so long.
 const UNCHANGED: TimeDelta = TimeDelta::days(30);
+
+/// Longer than any computer lives, and still a time that every database can hold.
+const FOR_EVER: TimeDelta = TimeDelta::days(36_500);
 
 /// When the person who denied wants to be asked again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -47,7 +52,7 @@ pub fn denied_until(
     match (denial.until, &denial.evidence_hash) {
         (Some(until), _) => (until > now).then_some(until),
         (None, Some(hash)) => (*hash == evidence_hash(repair)).then(|| now + UNCHANGED),
-        (None, None) => Some(DateTime::<Utc>::MAX_UTC),
+        (None, None) => Some(now + FOR_EVER),
     }
 }
 

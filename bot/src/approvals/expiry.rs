@@ -32,22 +32,44 @@ impl Pass for ExpiryPass {
         for record in due {
             if record.expires_at <= now {
                 let waited = wording::span(record.expires_at - record.created_at);
-                let line = format!("nobody decided within {waited}; what is still wrong is asked again with the next sweep");
-                let letters =
-                    [messages::card(&record.id, now), messages::thread(&record.id, "expired", &line, now)];
+                let line = format!(
+                    "nobody decided within {waited}; what is still wrong is asked again with the next sweep"
+                );
+                let letters = [
+                    messages::card(&record.id, now),
+                    messages::thread(&record.id, "expired", &line, now),
+                ];
                 let audit = [NewAuditEntry {
                     kind: "proposal.expired".into(),
                     about: record.id.to_string(),
                     at: now,
                     payload: json!({ "revision": record.revision }),
                 }];
-                let together = Together { messages: &letters, audit: &audit };
+                let together = Together {
+                    messages: &letters,
+                    audit: &audit,
+                };
                 self.store
-                    .close_proposal(&record.id, record.revision, ProposalState::Expired, "nobody decided in time", now, together)
+                    .close_proposal(
+                        &record.id,
+                        record.revision,
+                        ProposalState::Expired,
+                        "nobody decided in time",
+                        now,
+                        together,
+                    )
                     .await?;
             } else {
                 let letters = [messages::card(&record.id, now)];
-                self.store.wake_proposal(&record.id, Together { messages: &letters, audit: &[] }).await?;
+                self.store
+                    .wake_proposal(
+                        &record.id,
+                        Together {
+                            messages: &letters,
+                            audit: &[],
+                        },
+                    )
+                    .await?;
             }
         }
         if any {

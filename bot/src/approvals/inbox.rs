@@ -62,15 +62,24 @@ impl ReplyPaths {
     pub fn remember(&self, dedupe_key: &str, response_url: Option<String>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, (since, _)| since.elapsed() < PATH_AGE);
-        known.entry(dedupe_key.to_owned()).or_insert((Instant::now(), response_url));
+        known
+            .entry(dedupe_key.to_owned())
+            .or_insert((Instant::now(), response_url));
     }
 
     fn holds(&self, dedupe_key: &str) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains_key(dedupe_key)
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(dedupe_key)
     }
 
     fn take(&self, dedupe_key: &str) -> Option<String> {
-        let taken = self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(dedupe_key);
+        let taken = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(dedupe_key);
         taken.and_then(|(_, url)| url)
     }
 }
@@ -122,8 +131,18 @@ struct Judged {
 impl InboxPass {
     /// Shares the ways to answer with the listener of this process.
     pub fn new(deps: Deps, replies: Arc<ReplyPaths>) -> Self {
-        let people = People::new(Arc::clone(&deps.chat), Arc::clone(&deps.okta), Arc::clone(&deps.settings));
-        Self { decider: deps.decider(), people, replies, deps, turn: tokio::sync::Mutex::new(()) }
+        let people = People::new(
+            Arc::clone(&deps.chat),
+            Arc::clone(&deps.okta),
+            Arc::clone(&deps.settings),
+        );
+        Self {
+            decider: deps.decider(),
+            people,
+            replies,
+            deps,
+            turn: tokio::sync::Mutex::new(()),
+        }
     }
 }
 
@@ -141,7 +160,8 @@ impl Pass for InboxPass {
             let is_chat = matches!(message.message.kind.as_str(), "click" | "form" | "command");
             let age = now - message.message.received_at;
             // A form has no way to answer of its own; whoever comes first may judge it.
-            let is_ours = self.replies.holds(key) || message.message.kind == "form" || age >= LEFT_TO_OTHERS;
+            let is_ours =
+                self.replies.holds(key) || message.message.kind == "form" || age >= LEFT_TO_OTHERS;
             if !is_chat || !is_ours {
                 continue;
             }
@@ -149,14 +169,22 @@ impl Pass for InboxPass {
                 Ok(outcome) => {
                     judged = true;
                     // Another node that was faster has answered, too.
-                    if self.deps.store.mark_read(message.id, outcome.outcome, now).await? {
+                    if self
+                        .deps
+                        .store
+                        .mark_read(message.id, outcome.outcome, now)
+                        .await?
+                    {
                         self.answer(key, &outcome, now).await?;
                     }
                 }
                 Err(error) => {
                     tracing::error!(inbox.id = message.id, error = %format!("{error:#}"), "cannot judge a message");
                     if age >= GIVEN_UP_AFTER {
-                        self.deps.store.mark_read(message.id, "given up", now).await?;
+                        self.deps
+                            .store
+                            .mark_read(message.id, "given up", now)
+                            .await?;
                     }
                 }
             }
@@ -173,7 +201,8 @@ impl InboxPass {
         let payload = message.message.payload.clone();
         match message.message.kind.as_str() {
             "click" => {
-                let pressed: Pressed = serde_json::from_value(payload).context("a click is unreadable")?;
+                let pressed: Pressed =
+                    serde_json::from_value(payload).context("a click is unreadable")?;
                 self.pressed(pressed, now).await
             }
             "form" => {
@@ -181,27 +210,45 @@ impl InboxPass {
                 self.form(form, now).await
             }
             _ => {
-                let typed: Typed = serde_json::from_value(payload).context("a command is unreadable")?;
+                let typed: Typed =
+                    serde_json::from_value(payload).context("a command is unreadable")?;
                 self.typed(typed, now).await
             }
         }
     }
 
     async fn pressed(&self, pressed: Pressed, now: DateTime<Utc>) -> anyhow::Result<Judged> {
-        let Pressed { user, channel, action, value } = pressed;
-        let judged = |outcome, answer| Judged { outcome, user: user.clone(), channel: channel.clone(), answer };
+        let Pressed {
+            user,
+            channel,
+            action,
+            value,
+        } = pressed;
+        let judged = |outcome, answer| Judged {
+            outcome,
+            user: user.clone(),
+            channel: channel.clone(),
+            answer,
+        };
         Ok(match action.as_str() {
             "p.approve" | "p.snooze" | "p.deny" => {
                 let Some(reference) = Reference::parse(&value) else {
-                    return Ok(judged("unreadable", Some("This button is not readable any more.".into())));
+                    return Ok(judged(
+                        "unreadable",
+                        Some("This button is not readable any more.".into()),
+                    ));
                 };
                 let verdict = match action.as_str() {
                     "p.approve" => Verdict::Approve,
-                    "p.snooze" => Verdict::Snooze { until: now + SNOOZE },
+                    "p.snooze" => Verdict::Snooze {
+                        until: now + SNOOZE,
+                    },
                     // The dialogue is open or opening; only a card that is outdated has to be answered.
                     _ => return self.denial_pressed(&reference, judged, now).await,
                 };
-                let (outcome, answer) = self.decide(&user, &reference, verdict, None, AskAgain::default(), now).await?;
+                let (outcome, answer) = self
+                    .decide(&user, &reference, verdict, None, AskAgain::default(), now)
+                    .await?;
                 judged(outcome, answer)
             }
             "s.later" | "s.not_mine" => {
@@ -223,7 +270,10 @@ impl InboxPass {
         let store = &self.deps.store;
         let Some(record) = store.proposal(&reference.proposal).await? else {
             let gone = Refused::NotFound(reference.proposal.clone());
-            return Ok(judged("not found", Some(render::refused(&gone, &self.deps.settings))));
+            return Ok(judged(
+                "not found",
+                Some(render::refused(&gone, &self.deps.settings)),
+            ));
         };
         let decisions = store.decisions(&record.id).await?;
         // A question of the plan alone: everybody may look at the dialogue, its submission is judged.
@@ -240,29 +290,57 @@ impl InboxPass {
         match super::proposal_of(&record, &decisions).decide(&probe) {
             Ok(_) => Ok(judged("dialogue", None)),
             Err(refusal) => {
-                store.put_messages(&[messages::card(&record.id, now)]).await?;
-                Ok(judged("refused", Some(render::refused(&refusal.into(), &self.deps.settings))))
+                store
+                    .put_messages(&[messages::card(&record.id, now)])
+                    .await?;
+                Ok(judged(
+                    "refused",
+                    Some(render::refused(&refusal.into(), &self.deps.settings)),
+                ))
             }
         }
     }
 
     async fn form(&self, form: Form, now: DateTime<Utc>) -> anyhow::Result<Judged> {
         let reference = Reference::parse(&form.metadata);
-        let channel = reference.as_ref().and_then(|reference| reference.channel.clone());
-        let judged = |outcome, answer| Judged { outcome, user: form.user.clone(), channel: channel.clone(), answer };
+        let channel = reference
+            .as_ref()
+            .and_then(|reference| reference.channel.clone());
+        let judged = |outcome, answer| Judged {
+            outcome,
+            user: form.user.clone(),
+            channel: channel.clone(),
+            answer,
+        };
         let (Some(reference), "p.deny") = (&reference, form.callback.as_str()) else {
             return Ok(judged("unreadable", None));
         };
         let chosen = form.inputs.get("why").map_or("", String::as_str);
-        let words = render::REASONS.iter().find(|(value, _)| *value == chosen).map_or("No reason given", |(_, words)| words);
-        let note = form.inputs.get("note").map(|note| note.trim()).filter(|note| !note.is_empty());
+        let words = render::REASONS
+            .iter()
+            .find(|(value, _)| *value == chosen)
+            .map_or("No reason given", |(_, words)| words);
+        let note = form
+            .inputs
+            .get("note")
+            .map(|note| note.trim())
+            .filter(|note| !note.is_empty());
         let reason = note.map_or_else(|| words.to_owned(), |note| format!("{words}: {note}"));
         let again = match form.inputs.get("again").map(String::as_str) {
             Some("day") => AskAgain::Day,
             Some("never") => AskAgain::Never,
             _ => AskAgain::Evidence,
         };
-        let (outcome, answer) = self.decide(&form.user, reference, Verdict::Deny, Some(reason), again, now).await?;
+        let (outcome, answer) = self
+            .decide(
+                &form.user,
+                reference,
+                Verdict::Deny,
+                Some(reason),
+                again,
+                now,
+            )
+            .await?;
         Ok(judged(outcome, answer))
     }
 
@@ -278,9 +356,18 @@ impl InboxPass {
     ) -> anyhow::Result<(&'static str, Option<String>)> {
         let account = match self.people.member(user).await {
             Ok(account) => account,
-            Err(no_say) => return self.no_say(user, &no_say, reference.proposal.as_str(), now).await,
+            Err(no_say) => {
+                return self
+                    .no_say(user, &no_say, reference.proposal.as_str(), now)
+                    .await;
+            }
         };
-        let risk = self.deps.store.proposal(&reference.proposal).await?.map(|record| record.plan.risk);
+        let risk = self
+            .deps
+            .store
+            .proposal(&reference.proposal)
+            .await?
+            .map(|record| record.plan.risk);
         let groups = self.people.groups(user, risk == Some(Risk::High)).await;
         let identity = match verdict {
             Verdict::Approve => self.people.identity(&account).await,
@@ -289,7 +376,10 @@ impl InboxPass {
         };
         let ballot = Ballot {
             proposal: reference.proposal.clone(),
-            seen: Seen::Shown { revision: reference.revision, digest: reference.digest.clone() },
+            seen: Seen::Shown {
+                revision: reference.revision,
+                digest: reference.digest.clone(),
+            },
             verdict,
             by: Person::Slack(user.to_owned()),
             email: account.email,
@@ -304,11 +394,16 @@ impl InboxPass {
             // Nobody knows yet: the message stays unread and is judged again.
             Err(Refused::Store(error)) => Err(error.into()),
             Err(refused) => {
-                self.note_refusal(user, reference.proposal.as_str(), &refused.to_string(), now).await?;
+                self.note_refusal(user, reference.proposal.as_str(), &refused.to_string(), now)
+                    .await?;
                 if is_outdated(&refused) {
-                    self.deps.store.put_messages(&[messages::card(&reference.proposal, now)]).await?;
+                    self.deps
+                        .store
+                        .put_messages(&[messages::card(&reference.proposal, now)])
+                        .await?;
                 }
-                let unread = groups.unread && matches!(refused, Refused::Because(Refusal::NotAnApprover { .. }));
+                let unread = groups.unread
+                    && matches!(refused, Refused::Because(Refusal::NotAnApprover { .. }));
                 let text = if unread {
                     "Nothing was changed: I could not check your rights in Slack. Please try again in a moment.".into()
                 } else {
@@ -341,15 +436,20 @@ impl InboxPass {
                 }
                 Ok(("counted", None))
             }
-            Identity::LookUpFailed(_) => {
-                Ok(("refused", Some("I could not check in Okta who you are. Please try again in a moment.".into())))
-            }
+            Identity::LookUpFailed(_) => Ok((
+                "refused",
+                Some("I could not check in Okta who you are. Please try again in a moment.".into()),
+            )),
             _ => Ok(("refused", Some("This was asked of somebody else.".into()))),
         }
     }
 
     async fn typed(&self, typed: Typed, now: DateTime<Utc>) -> anyhow::Result<Judged> {
-        let Typed { user, channel, text } = typed;
+        let Typed {
+            user,
+            channel,
+            text,
+        } = typed;
         let judged = |outcome, answer: String| Judged {
             outcome,
             user: user.clone(),
@@ -374,14 +474,22 @@ impl InboxPass {
             }
             Slash::Resume { scope, reason } => {
                 if !groups.names.iter().any(|name| name != OPERATORS) {
-                    return Ok(judged("refused", self.not_allowed(&groups, "resume", false)));
+                    return Ok(judged(
+                        "refused",
+                        self.not_allowed(&groups, "resume", false),
+                    ));
                 }
                 let name = stops::name(&scope);
                 stops::resume(&self.deps.store, &scope, &by, &reason, now)
                     .await
                     .map(|_| format!("Goes on: {}.", mrkdwn::escape(&name)))
             }
-            other => return Ok(judged("nothing to do", format!("Nothing was changed by {other:?}."))),
+            other => {
+                return Ok(judged(
+                    "nothing to do",
+                    format!("Nothing was changed by {other:?}."),
+                ));
+            }
         };
         match result {
             Ok(text) => Ok(judged("counted", text)),
@@ -436,29 +544,52 @@ impl InboxPass {
     }
 
     /// Refusals are part of the record.
-    async fn note_refusal(&self, user: &str, about: &str, why: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
+    async fn note_refusal(
+        &self,
+        user: &str,
+        about: &str,
+        why: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
         let audit = [NewAuditEntry {
             kind: "decision.refused".into(),
             about: about.to_owned(),
             at: now,
             payload: json!({ "by": format!("user:{user}"), "why": why }),
         }];
-        self.deps.store.record(Together { messages: &[], audit: &audit }).await?;
+        self.deps
+            .store
+            .record(Together {
+                messages: &[],
+                audit: &audit,
+            })
+            .await?;
         Ok(())
     }
 
     /// By the click's own way, else in the channel, else by a direct message.
     async fn answer(&self, key: &str, judged: &Judged, now: DateTime<Utc>) -> anyhow::Result<()> {
         let path = self.replies.take(key);
-        let Some(text) = &judged.answer else { return Ok(()) };
+        let Some(text) = &judged.answer else {
+            return Ok(());
+        };
         if let Some(url) = path {
             match self.deps.chat.respond(&url, text).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::warn!(%error, "cannot answer a click by its own way"),
             }
         }
-        if let Some(channel) = judged.channel.as_deref().filter(|channel| channel.starts_with(['C', 'G'])) {
-            match self.deps.chat.post_ephemeral(channel, &judged.user, text).await {
+        if let Some(channel) = judged
+            .channel
+            .as_deref()
+            .filter(|channel| channel.starts_with(['C', 'G']))
+        {
+            match self
+                .deps
+                .chat
+                .post_ephemeral(channel, &judged.user, text)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::warn!(%error, "cannot answer a person in the channel"),
             }
@@ -472,7 +603,10 @@ impl InboxPass {
 /// What somebody is told after their word counted; the card says the rest.
 fn counted(outcome: &Outcome) -> Option<String> {
     (outcome.state == ProposalState::PartlyApproved).then(|| {
-        format!("Noted: {} of {}. A second person has to approve it too.", outcome.approvals, outcome.required)
+        format!(
+            "Noted: {} of {}. A second person has to approve it too.",
+            outcome.approvals, outcome.required
+        )
     })
 }
 

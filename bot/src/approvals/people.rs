@@ -43,7 +43,12 @@ pub(super) enum NoSay {
 impl People {
     /// Nothing is looked up yet.
     pub fn new(chat: Arc<dyn Chat>, okta: Arc<dyn OktaReader>, settings: Arc<Settings>) -> Self {
-        Self { chat, okta, settings, usergroups: Mutex::default() }
+        Self {
+            chat,
+            okta,
+            settings,
+            usergroups: Mutex::default(),
+        }
     }
 
     /// The account of somebody who clicked, if they are a full member.
@@ -96,11 +101,14 @@ impl People {
 
     async fn members(&self, usergroup: &str, fresh: bool) -> Result<Vec<String>, ChatError> {
         let known = self.lock().get(usergroup).cloned();
-        if let Some((_, members)) = known.filter(|(read_at, _)| !fresh && read_at.elapsed() < GROUP_AGE) {
+        if let Some((_, members)) =
+            known.filter(|(read_at, _)| !fresh && read_at.elapsed() < GROUP_AGE)
+        {
             return Ok(members);
         }
         let members = self.chat.usergroup_members(usergroup).await?;
-        self.lock().insert(usergroup.to_owned(), (Instant::now(), members.clone()));
+        self.lock()
+            .insert(usergroup.to_owned(), (Instant::now(), members.clone()));
         Ok(members)
     }
 
@@ -117,6 +125,8 @@ impl People {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Instant, Vec<String>)>> {
-        self.usergroups.lock().unwrap_or_else(PoisonError::into_inner)
+        self.usergroups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,15 +28,27 @@ fn read_person(stored: &str) -> Person {
 
 /// The stored proposal as the domain judges it.
 pub fn proposal_of(record: &ProposalRecord, decisions: &[DecisionRecord]) -> Proposal {
-    let current = || decisions.iter().filter(|decision| decision.revision == record.revision);
-    let vote = |decision: &DecisionRecord| Vote { by: read_person(&decision.person), at: decision.at };
+    let current = || {
+        decisions
+            .iter()
+            .filter(|decision| decision.revision == record.revision)
+    };
+    let vote = |decision: &DecisionRecord| Vote {
+        by: read_person(&decision.person),
+        at: decision.at,
+    };
     let approvals = || -> Vec<Vote> {
-        current().filter(|decision| decision.verdict == Verdict::Approve).map(vote).collect()
+        current()
+            .filter(|decision| decision.verdict == Verdict::Approve)
+            .map(vote)
+            .collect()
     };
     let decided_at = record.decided_at.unwrap_or(record.revised_at);
     let status = match record.state {
         ProposalState::AwaitingApproval | ProposalState::PartlyApproved | ProposalState::DryRun => {
-            Status::Waiting { approvals: approvals() }
+            Status::Waiting {
+                approvals: approvals(),
+            }
         }
         ProposalState::Snoozed => Status::Snoozed {
             until: record.snoozed_until.unwrap_or(record.expires_at),
@@ -44,13 +56,20 @@ pub fn proposal_of(record: &ProposalRecord, decisions: &[DecisionRecord]) -> Pro
             approvals: approvals(),
         },
         ProposalState::Denied => {
-            let denied = current().rfind(|decision| decision.verdict == Verdict::Deny).map(vote);
+            let denied = current()
+                .rfind(|decision| decision.verdict == Verdict::Deny)
+                .map(vote);
             Status::Denied {
-                by: denied.unwrap_or_else(|| Vote { by: Person::Cli("unknown".into()), at: decided_at }),
+                by: denied.unwrap_or_else(|| Vote {
+                    by: Person::Cli("unknown".into()),
+                    at: decided_at,
+                }),
                 reason: record.reason.clone(),
             }
         }
-        ProposalState::Expired => Status::Expired { at: record.expires_at },
+        ProposalState::Expired => Status::Expired {
+            at: record.expires_at,
+        },
         ProposalState::Superseded => Status::Superseded { at: decided_at },
         // A run that ended so was approved; one that nobody decided has no approval.
         ProposalState::Cured if approvals().is_empty() => Status::Cured { at: decided_at },
@@ -66,9 +85,11 @@ pub fn proposal_of(record: &ProposalRecord, decisions: &[DecisionRecord]) -> Pro
         | ProposalState::Cured
         | ProposalState::Stopped
         | ProposalState::Undone
-        | ProposalState::NeedsHuman => {
-            Status::Approved { approvals: approvals(), at: decided_at, valid_until: decided_at }
-        }
+        | ProposalState::NeedsHuman => Status::Approved {
+            approvals: approvals(),
+            at: decided_at,
+            valid_until: decided_at,
+        },
     };
     Proposal {
         id: record.id.clone(),
@@ -83,13 +104,22 @@ pub fn proposal_of(record: &ProposalRecord, decisions: &[DecisionRecord]) -> Pro
 
 /// What all decisions on one revision add up to; asked inside the transaction that counts the newest.
 pub(super) fn state_after(rule: &ApprovalRule, decisions: &[DecisionRecord]) -> ProposalState {
-    if decisions.iter().any(|decision| decision.verdict == Verdict::Deny) {
+    if decisions
+        .iter()
+        .any(|decision| decision.verdict == Verdict::Deny)
+    {
         return ProposalState::Denied;
     }
     let required = usize::from(rule.required.max(1));
-    let outside_cli = decisions.iter().any(|decision| !decision.person.starts_with("cli:"));
+    let outside_cli = decisions
+        .iter()
+        .any(|decision| !decision.person.starts_with("cli:"));
     if decisions.len() < required || (required > 1 && !outside_cli) {
-        return if decisions.is_empty() { ProposalState::AwaitingApproval } else { ProposalState::PartlyApproved };
+        return if decisions.is_empty() {
+            ProposalState::AwaitingApproval
+        } else {
+            ProposalState::PartlyApproved
+        };
     }
     ProposalState::Approved
 }

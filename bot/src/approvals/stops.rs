@@ -74,7 +74,10 @@ pub async fn stop(
         return Err(Refusal::ReasonMissing);
     }
     let held = store.active_stops().await?;
-    if let Some(same) = held.iter().find(|held| held.stop.scope == scope && held.stop.freeze >= freeze) {
+    if let Some(same) = held
+        .iter()
+        .find(|held| held.stop.scope == scope && held.stop.freeze >= freeze)
+    {
         let NewStop { by, at, reason, .. } = same.stop.clone();
         return Err(Refusal::StoppedAlready { by, at, reason });
     }
@@ -90,7 +93,11 @@ pub async fn stop(
         mrkdwn::person(by),
         mrkdwn::escape(reason),
     );
-    let mut letters = vec![messages::notice_marked(&format!("stop:{what}:{}", at.timestamp_millis()), &line, at)];
+    let mut letters = vec![messages::notice_marked(
+        &format!("stop:{what}:{}", at.timestamp_millis()),
+        &line,
+        at,
+    )];
     let proposals = cards_of(store, &scope).await?;
     letters.extend(proposals.iter().map(|id| messages::card(id, at)));
     let audit = [NewAuditEntry {
@@ -99,8 +106,22 @@ pub async fn stop(
         at,
         payload: json!({ "by": by, "reason": reason, "freeze": freeze }),
     }];
-    let new = NewStop { scope: scope.clone(), freeze, reason: reason.to_owned(), by: by.to_owned(), at };
-    let id = store.stop(&new, Together { messages: &letters, audit: &audit }).await?;
+    let new = NewStop {
+        scope: scope.clone(),
+        freeze,
+        reason: reason.to_owned(),
+        by: by.to_owned(),
+        at,
+    };
+    let id = store
+        .stop(
+            &new,
+            Together {
+                messages: &letters,
+                audit: &audit,
+            },
+        )
+        .await?;
     if let StopScope::Proposal(id) = &scope {
         close_undecided(store, id, by, at).await?;
     }
@@ -120,14 +141,21 @@ pub async fn resume(
         return Err(Refusal::ReasonMissing);
     }
     let what = name(scope);
-    let held: Vec<_> = store.active_stops().await?.into_iter().filter(|held| held.stop.scope == *scope).collect();
+    let held: Vec<_> = store
+        .active_stops()
+        .await?
+        .into_iter()
+        .filter(|held| held.stop.scope == *scope)
+        .collect();
     if held.is_empty() {
         return Err(Refusal::NotStopped(what));
     }
     if *scope == StopScope::All
         && let Some(own) = held.iter().find(|held| held.stop.by == by)
     {
-        return Err(Refusal::SamePerson { by: own.stop.by.clone() });
+        return Err(Refusal::SamePerson {
+            by: own.stop.by.clone(),
+        });
     }
     let line = format!(
         ":arrow_forward: *{} goes on*, resumed by {}: {}",
@@ -135,8 +163,17 @@ pub async fn resume(
         mrkdwn::person(by),
         mrkdwn::escape(reason),
     );
-    let mut letters = vec![messages::notice_marked(&format!("resume:{what}:{}", at.timestamp_millis()), &line, at)];
-    letters.extend(cards_of(store, scope).await?.iter().map(|id| messages::card(id, at)));
+    let mut letters = vec![messages::notice_marked(
+        &format!("resume:{what}:{}", at.timestamp_millis()),
+        &line,
+        at,
+    )];
+    letters.extend(
+        cards_of(store, scope)
+            .await?
+            .iter()
+            .map(|id| messages::card(id, at)),
+    );
     let audit = [NewAuditEntry {
         kind: "stop.ended".into(),
         about: what,
@@ -146,7 +183,14 @@ pub async fn resume(
     let mut resumed = 0;
     for stop in &held {
         // What is said is said once, with the first stop that ends.
-        let together = if resumed == 0 { Together { messages: &letters, audit: &audit } } else { Together::default() };
+        let together = if resumed == 0 {
+            Together {
+                messages: &letters,
+                audit: &audit,
+            }
+        } else {
+            Together::default()
+        };
         resumed += usize::from(store.resume(stop.id, by, at, together).await?);
     }
     if resumed == 0 {
@@ -156,12 +200,31 @@ pub async fn resume(
 }
 
 /// A proposal that nobody has decided is over once it is stopped.
-async fn close_undecided(store: &Store, id: &ProposalId, by: &str, at: DateTime<Utc>) -> Result<(), Refusal> {
-    let Some(record) = store.proposal(id).await? else { return Ok(()) };
+async fn close_undecided(
+    store: &Store,
+    id: &ProposalId,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    let Some(record) = store.proposal(id).await? else {
+        return Ok(());
+    };
     if record.state.is_undecided() {
         let letters = [messages::card(id, at)];
-        let together = Together { messages: &letters, audit: &[] };
-        store.close_proposal(id, record.revision, ProposalState::Stopped, by, at, together).await?;
+        let together = Together {
+            messages: &letters,
+            audit: &[],
+        };
+        store
+            .close_proposal(
+                id,
+                record.revision,
+                ProposalState::Stopped,
+                by,
+                at,
+                together,
+            )
+            .await?;
     }
     Ok(())
 }
@@ -175,10 +238,17 @@ async fn cards_of(store: &Store, scope: &StopScope) -> Result<Vec<ProposalId>, S
         StopScope::Playbook(name) => record.playbook == *name,
         StopScope::Proposal(id) => record.id == *id,
     };
-    Ok(shown.into_iter().filter(concerns).map(|record| record.id).collect())
+    Ok(shown
+        .into_iter()
+        .filter(concerns)
+        .map(|record| record.id)
+        .collect())
 }
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }

@@ -28,15 +28,28 @@ pub struct Prepared {
 
 impl Prepared {
     /// `None`: the settings name no Slack. Nothing is contacted.
-    pub fn new(settings: &Settings, environment: &Environment, wake: Wake) -> anyhow::Result<Option<Self>> {
-        let Some(slack) = &settings.slack else { return Ok(None) };
+    pub fn new(
+        settings: &Settings,
+        environment: &Environment,
+        wake: Wake,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(slack) = &settings.slack else {
+            return Ok(None);
+        };
         let folder = settings.file.parent().unwrap_or(std::path::Path::new("."));
-        let token = |reference: &Option<SecretRef>, key: &'static str| -> anyhow::Result<Option<SecretString>> {
-            let Some(reference) = reference else { return Ok(None) };
-            let secret = reference.read(environment, folder).map_err(|error| anyhow::anyhow!("[slack] {key}: {error}"))?;
+        let token = |reference: &Option<SecretRef>,
+                     key: &'static str|
+         -> anyhow::Result<Option<SecretString>> {
+            let Some(reference) = reference else {
+                return Ok(None);
+            };
+            let secret = reference
+                .read(environment, folder)
+                .map_err(|error| anyhow::anyhow!("[slack] {key}: {error}"))?;
             Ok(Some(secret))
         };
-        let bot_token = token(&slack.bot_token, "bot_token")?.context("[slack] bot_token is missing")?;
+        let bot_token =
+            token(&slack.bot_token, "bot_token")?.context("[slack] bot_token is missing")?;
         let app_token = token(&slack.app_token, "app_token")?;
         let signing_secret = token(&slack.signing_secret, "signing_secret")?;
         anyhow::ensure!(
@@ -45,8 +58,17 @@ impl Prepared {
         );
         let has_app_token = app_token.is_some();
         let api_url = slack.api_url.parse().context("[slack] api_url is no URL")?;
-        let client = SlackClient::new(&SlackConfig { api_url, bot_token, app_token })?;
-        Ok(Some(Self { client: Arc::new(client), signing_secret, has_app_token, wake }))
+        let client = SlackClient::new(&SlackConfig {
+            api_url,
+            bot_token,
+            app_token,
+        })?;
+        Ok(Some(Self {
+            client: Arc::new(client),
+            signing_secret,
+            has_app_token,
+            wake,
+        }))
     }
 
     /// With everything else that is needed.
@@ -71,7 +93,10 @@ impl Prepared {
         let replies = Arc::new(ReplyPaths::default());
         let passes: Vec<Arc<dyn Pass>> = vec![
             Arc::new(InboxPass::new(deps.clone(), Arc::clone(&replies))),
-            Arc::new(ExpiryPass { store: deps.store.clone(), wake: Arc::clone(&deps.wake) }),
+            Arc::new(ExpiryPass {
+                store: deps.store.clone(),
+                wake: Arc::clone(&deps.wake),
+            }),
             Arc::new(SignInPass::new(deps.clone())?),
             // The last one, so that it sends what the others have written.
             Arc::new(SenderPass::new(deps.clone())?),

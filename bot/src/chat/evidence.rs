@@ -13,7 +13,7 @@ pub struct CardEvidence {
     pub confirmed: Option<u32>,
     /// When they were.
     pub checked_at: Option<DateTime<Utc>>,
-    /// What the confirmation says: `certificate expired`.
+    /// What the confirmation says: `certificate expired`; the audit keeps it.
     pub fact: Option<String>,
     /// A user of it is kept out right now: the card goes out at any hour.
     pub blocked: bool,

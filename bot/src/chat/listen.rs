@@ -53,7 +53,10 @@ impl Reference {
             proposal: ProposalId::from(proposal),
             revision: revision.parse().ok()?,
             digest: digest.to_owned(),
-            channel: parts.next().filter(|channel| !channel.is_empty()).map(str::to_owned),
+            channel: parts
+                .next()
+                .filter(|channel| !channel.is_empty())
+                .map(str::to_owned),
         })
     }
 }
@@ -61,7 +64,11 @@ impl Reference {
 impl Listener {
     /// A listener that shares the ways to answer with the inbox pass.
     pub fn new(deps: Deps, replies: Arc<ReplyPaths>) -> Self {
-        Self { deps, replies, tasks: TaskTracker::new() }
+        Self {
+            deps,
+            replies,
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Waits for modals that are being opened.
@@ -78,14 +85,18 @@ impl Listener {
                 true
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "cannot write an event from Slack down");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot write an event from Slack down"
+                );
                 false
             }
         }
     }
 
     async fn click(&self, click: Click) -> Answer {
-        self.replies.remember(&click.dedupe_key, click.response_url.clone());
+        self.replies
+            .remember(&click.dedupe_key, click.response_url.clone());
         let message = NewInboxMessage {
             dedupe_key: click.dedupe_key.clone(),
             kind: "click".into(),
@@ -100,7 +111,8 @@ impl Listener {
         }
         if click.action == "p.deny" {
             let deps = self.deps.clone();
-            self.tasks.spawn(async move { open_modal(&deps, &click).await });
+            self.tasks
+                .spawn(async move { open_modal(&deps, &click).await });
         }
         Answer::Taken
     }
@@ -108,7 +120,10 @@ impl Listener {
     async fn submission(&self, submission: Submission) -> Answer {
         let wrong = |text: String| Answer::Errors(BTreeMap::from([("why".to_owned(), text)]));
         let Some(reference) = Reference::parse(&submission.private_metadata) else {
-            return wrong("This form is not readable any more. Please close it and press the button again.".into());
+            return wrong(
+                "This form is not readable any more. Please close it and press the button again."
+                    .into(),
+            );
         };
         match self.deps.store.proposal(&reference.proposal).await {
             Ok(Some(record)) => {
@@ -118,7 +133,10 @@ impl Listener {
             }
             Ok(None) => return wrong("There is no such proposal any more.".into()),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "cannot judge a form");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot judge a form"
+                );
                 return wrong("The database did not answer. Please try again in a moment.".into());
             }
         }
@@ -131,7 +149,11 @@ impl Listener {
             }),
             received_at: self.deps.clock.now(),
         };
-        if self.commit(message).await { Answer::Taken } else { Answer::NotTaken }
+        if self.commit(message).await {
+            Answer::Taken
+        } else {
+            Answer::NotTaken
+        }
     }
 
     async fn command(&self, command: Command) -> Answer {
@@ -143,12 +165,17 @@ impl Listener {
                 Ok(Ok(text)) => Answer::Reply(text),
                 Ok(Err(error)) => {
                     tracing::error!(error = %format!("{error:#}"), "cannot answer a command");
-                    Answer::Reply("That did not work: the database did not answer. Please try again.".into())
+                    Answer::Reply(
+                        "That did not work: the database did not answer. Please try again.".into(),
+                    )
                 }
-                Err(_) => Answer::Reply("That takes longer than Slack waits. Please try again in a moment.".into()),
+                Err(_) => Answer::Reply(
+                    "That takes longer than Slack waits. Please try again in a moment.".into(),
+                ),
             };
         }
-        self.replies.remember(&command.dedupe_key, command.response_url.clone());
+        self.replies
+            .remember(&command.dedupe_key, command.response_url.clone());
         let message = NewInboxMessage {
             dedupe_key: command.dedupe_key,
             kind: "command".into(),
@@ -180,9 +207,15 @@ impl EventSink for Listener {
 /// Why a form about this plan decides nothing any more; `None`: it is the plan as it is.
 fn outdated(record: &ProposalRecord, reference: &Reference) -> Option<String> {
     if !record.state.is_undecided() {
-        return Some(format!("Too late: {} is {} by now.", record.id, wording::proposal_state(record.state)));
+        return Some(format!(
+            "Too late: {} is {} by now.",
+            record.id,
+            wording::proposal_state(record.state)
+        ));
     }
-    if record.revision != reference.revision || !record.digest.as_str().starts_with(&reference.digest) {
+    if record.revision != reference.revision
+        || !record.digest.as_str().starts_with(&reference.digest)
+    {
         return Some(format!(
             "The plan changed while this form was open: it is revision {} now. Please close the form and look at the card again.",
             record.revision
@@ -194,12 +227,17 @@ fn outdated(record: &ProposalRecord, reference: &Reference) -> Option<String> {
 /// Opens the dialogue for a reason. What cannot be opened any more is told to whoever clicked; an outdated card is
 /// told by the inbox, which judges the click as well.
 async fn open_modal(deps: &Deps, click: &Click) {
-    let Some(reference) = Reference::parse(&click.value) else { return };
+    let Some(reference) = Reference::parse(&click.value) else {
+        return;
+    };
     let record = match deps.store.proposal(&reference.proposal).await {
         Ok(Some(record)) => record,
         Ok(None) => return,
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "cannot read a proposal for its dialogue");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot read a proposal for its dialogue"
+            );
             return;
         }
     };
@@ -208,7 +246,11 @@ async fn open_modal(deps: &Deps, click: &Click) {
     }
     let channel = click.channel.as_deref().unwrap_or_default();
     let metadata = format!("{}|{channel}", click.value);
-    if let Err(error) = deps.chat.open_view(&click.trigger_id, &render::deny(&record, &metadata)).await {
+    if let Err(error) = deps
+        .chat
+        .open_view(&click.trigger_id, &render::deny(&record, &metadata))
+        .await
+    {
         tracing::warn!(%error, "cannot open a dialogue");
         if let Some(url) = &click.response_url {
             let text = "The form could not be opened in time; nothing was changed. Please press the button again.";
@@ -227,7 +269,13 @@ mod tests {
     fn a_forged_value_is_no_reference() {
         let read = Reference::parse("P-7F3K2Q|3|a91c04de|C1").unwrap();
         assert_eq!((read.revision, read.channel.as_deref()), (3, Some("C1")));
-        for forged in ["", "P-7F3K2Q", "P-7F3K2Q|three|a91c04de", "x|3|a91c04de", "P-7F3K2Q|3|"] {
+        for forged in [
+            "",
+            "P-7F3K2Q",
+            "P-7F3K2Q|three|a91c04de",
+            "x|3|a91c04de",
+            "P-7F3K2Q|3|",
+        ] {
             assert_eq!(Reference::parse(forged), None, "{forged}");
         }
     }

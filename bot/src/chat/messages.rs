@@ -108,7 +108,14 @@ pub fn announce(
     at: DateTime<Utc>,
 ) -> NewMessage {
     let payload = json!({ "device": device_name, "proposal": proposal });
-    to_person(kind::ANNOUNCE, format!("announce:{repair}:{step}:{user}"), user, None, payload, at)
+    to_person(
+        kind::ANNOUNCE,
+        format!("announce:{repair}:{step}:{user}"),
+        user,
+        None,
+        payload,
+        at,
+    )
 }
 
 /// A message to a person by Okta id; sent once per key.
@@ -133,7 +140,12 @@ pub(crate) fn to_person(
 }
 
 /// A message to a Slack account; sent once per key.
-pub(crate) fn to_account(key: String, account: &str, marked: &str, at: DateTime<Utc>) -> NewMessage {
+pub(crate) fn to_account(
+    key: String,
+    account: &str,
+    marked: &str,
+    at: DateTime<Utc>,
+) -> NewMessage {
     NewMessage {
         key,
         kind: kind::DIRECT.into(),
@@ -149,7 +161,9 @@ pub(crate) fn to_account(key: String, account: &str, marked: &str, at: DateTime<
 /// Rises with every call, whatever our own clock does: microseconds of the system's time, pushed on where they repeat.
 fn next_revision() -> i64 {
     static LAST: AtomicI64 = AtomicI64::new(0);
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let now = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX - 1);
     let step = |last: i64| Some(now.max(last + 1));
     match LAST.fetch_update(Ordering::AcqRel, Ordering::Acquire, step) {

@@ -18,7 +18,10 @@ pub fn escape(text: &str) -> String {
 
 /// A name as a device supplies it, in code font.
 pub fn code(text: &str) -> String {
-    let plain: String = text.chars().filter(|letter| *letter != '`' && !letter.is_control()).collect();
+    let plain: String = text
+        .chars()
+        .filter(|letter| *letter != '`' && !letter.is_control())
+        .collect();
     match plain.trim() {
         "" => "`(no name)`".into(),
         name => format!("`{}`", escape(&shorten(name, 80))),
@@ -27,7 +30,11 @@ pub fn code(text: &str) -> String {
 
 /// A time in the reader's zone, with UTC where Slack cannot show it.
 pub fn time(at: DateTime<Utc>) -> String {
-    format!("<!date^{}^{{time}}|{} UTC>", at.timestamp(), at.format("%H:%M"))
+    format!(
+        "<!date^{}^{{time}}|{} UTC>",
+        at.timestamp(),
+        at.format("%H:%M")
+    )
 }
 
 /// Date and time in the reader's zone.
@@ -113,7 +120,12 @@ mod tests {
 
     #[test]
     fn many_members_are_counted() {
-        let list: Vec<String> = ["usergroup:S1", "user:U1", "cli:ann", "user:U2", "user:U3"].map(String::from).to_vec();
-        assert_eq!(members(&list), "<!subteam^S1>, <@U1>, ann (command line) and 2 more");
+        let list: Vec<String> = ["usergroup:S1", "user:U1", "cli:ann", "user:U2", "user:U3"]
+            .map(String::from)
+            .to_vec();
+        assert_eq!(
+            members(&list),
+            "<!subteam^S1>, <@U1>, ann (command line) and 2 more"
+        );
     }
 }

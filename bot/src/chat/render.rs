@@ -62,7 +62,12 @@ pub struct Rendered {
 impl Rendered {
     /// With a key, to be sent.
     pub fn into_message(self, key: &str, thread: Option<String>) -> ChatMessage {
-        ChatMessage { text: self.text, blocks: self.blocks, thread, key: key.to_owned() }
+        ChatMessage {
+            text: self.text,
+            blocks: self.blocks,
+            thread,
+            key: key.to_owned(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 mod pace;
 mod values;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,6 +29,8 @@ use pace::Pace;
 
 /// Messages in one pass.
 const MESSAGES_PER_PASS: u32 = 200;
+/// How often one pass looks for what has become due meanwhile.
+const ROUNDS: usize = 5;
 /// Wait before a lost post is looked up, and before something is tried again.
 const LOOK_UP_AFTER: TimeDelta = TimeDelta::seconds(10);
 /// A lost post that cannot be looked up is not repeated for so long.
@@ -67,8 +69,13 @@ impl SenderPass {
     /// Fails if `[approvals] hours` does not parse.
     pub fn new(deps: Deps) -> anyhow::Result<Self> {
         let approvals = &deps.settings.approvals;
-        let hours = Hours::parse(&approvals.hours, &approvals.timezone).map_err(anyhow::Error::msg)?;
-        Ok(Self { deps, hours, state: Mutex::default() })
+        let hours =
+            Hours::parse(&approvals.hours, &approvals.timezone).map_err(anyhow::Error::msg)?;
+        Ok(Self {
+            deps,
+            hours,
+            state: Mutex::default(),
+        })
     }
 }
 
@@ -79,19 +86,31 @@ impl Pass for SenderPass {
     }
 
     async fn run(&self, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(lease) = self.deps.node.take(SENDER_LEASE).await? else { return Ok(None) };
+        let Some(lease) = self.deps.node.take(SENDER_LEASE).await? else {
+            return Ok(None);
+        };
         let mut sending = self.state.lock().await;
         let store = &self.deps.store;
         if sending.recovered != Some(lease.token()) {
             store.recover_sending(&lease, now).await?;
             sending.recovered = Some(lease.token());
         }
-        let mut due = store.due_messages(now, MESSAGES_PER_PASS).await?;
-        due.sort_by_key(|message| urgency(&message.kind));
         let mut next: Option<DateTime<Utc>> = None;
-        for message in due {
-            if let Some(wait) = self.send(&mut sending, &lease, message, now).await? {
-                next = Some(next.map_or(wait, |next| next.min(wait)));
+        let mut waiting = HashSet::new();
+        // What is written while others are sent goes out in the same pass; what has to wait is seen once.
+        for _ in 0..ROUNDS {
+            let mut due = store.due_messages(now, MESSAGES_PER_PASS).await?;
+            due.retain(|message| !waiting.contains(&message.key));
+            if due.is_empty() {
+                break;
+            }
+            due.sort_by_key(|message| urgency(&message.kind));
+            for message in due {
+                let key = message.key.clone();
+                if let Some(wait) = self.send(&mut sending, &lease, message, now).await? {
+                    next = Some(next.map_or(wait, |next| next.min(wait)));
+                    waiting.insert(key);
+                }
             }
         }
         let stored = store.next_message_due().await?.filter(|due| *due > now);
@@ -129,7 +148,10 @@ impl SenderPass {
         if message.state == "unclear" {
             let revision = message.sending_revision.unwrap_or(message.revision);
             let result = self.look_up(sending, &message, now).await?;
-            self.deps.store.finish_sending(lease, &message.key, revision, &result, now).await?;
+            self.deps
+                .store
+                .finish_sending(lease, &message.key, revision, &result, now)
+                .await?;
             return Ok(None);
         }
         let update = message.posted.is_some();
@@ -141,7 +163,12 @@ impl SenderPass {
         if wait.is_some() {
             return Ok(wait);
         }
-        let Some(message) = self.deps.store.begin_sending(lease, &message.key, now).await? else {
+        let Some(message) = self
+            .deps
+            .store
+            .begin_sending(lease, &message.key, now)
+            .await?
+        else {
             return Ok(None);
         };
         let revision = message.sending_revision.unwrap_or(message.revision);
@@ -149,13 +176,19 @@ impl SenderPass {
         let result = match result {
             Ok(result) => result,
             // The store did not answer while rendering: nothing was sent.
-            Err(error) => SendResult::Retry { due_at: now + LOOK_UP_AFTER, error: format!("{error:#}") },
+            Err(error) => SendResult::Retry {
+                due_at: now + LOOK_UP_AFTER,
+                error: format!("{error:#}"),
+            },
         };
         if let SendResult::Failed { error } = &result {
             tracing::error!(message.kind = %message.kind, error, "a message to Slack cannot be sent");
             self.tell_undelivered(&message, now).await?;
         }
-        self.deps.store.finish_sending(lease, &message.key, revision, &result, now).await?;
+        self.deps
+            .store
+            .finish_sending(lease, &message.key, revision, &result, now)
+            .await?;
         Ok(None)
     }
 
@@ -166,10 +199,15 @@ impl SenderPass {
         now: DateTime<Utc>,
     ) -> anyhow::Result<SendResult> {
         let Some(rendered) = values::render(&self.deps, message, now).await? else {
-            return Ok(SendResult::Failed { error: "what it tells of is gone".into() });
+            return Ok(SendResult::Failed {
+                error: "what it tells of is gone".into(),
+            });
         };
         if let Some(until) = self.outside_hours(message, rendered.at_any_hour, now) {
-            return Ok(SendResult::Retry { due_at: until, error: "outside [approvals] hours".into() });
+            return Ok(SendResult::Retry {
+                due_at: until,
+                error: "outside [approvals] hours".into(),
+            });
         }
         let thread = match &message.thread {
             None => None,
@@ -181,10 +219,17 @@ impl SenderPass {
         let speed = self.deps.clock.speed();
         if let Some(posted) = &message.posted {
             sending.pace.updated(now);
-            let at = Posted { channel: posted.channel.clone(), ts: posted.ts.clone() };
+            let at = Posted {
+                channel: posted.channel.clone(),
+                ts: posted.ts.clone(),
+            };
             let content = rendered.content.clone().into_message(&message.key, None);
             match self.deps.chat.update(&at, &content).await {
-                Ok(()) => return Ok(SendResult::Sent { posted: posted.clone() }),
+                Ok(()) => {
+                    return Ok(SendResult::Sent {
+                        posted: posted.clone(),
+                    });
+                }
                 Err(error) if is_gone(&error) => {
                     tracing::warn!(%error, "a message in Slack cannot be edited any more; it is posted anew");
                 }
@@ -200,15 +245,23 @@ impl SenderPass {
         let content: ChatMessage = rendered.content.into_message(&message.key, thread);
         sending.pace.posted(&message.recipient, now);
         match self.deps.chat.post(&channel, &content).await {
-            Ok(posted) => {
-                Ok(SendResult::Sent { posted: PostedMessage { channel: posted.channel, ts: posted.ts } })
-            }
+            Ok(posted) => Ok(SendResult::Sent {
+                posted: PostedMessage {
+                    channel: posted.channel,
+                    ts: posted.ts,
+                },
+            }),
             Err(error) => Ok(sending.judge(&error, true, speed, now)),
         }
     }
 
     /// Cards are posted in working hours; what stands already is kept up to date at any hour.
-    fn outside_hours(&self, message: &OutboxMessage, at_any_hour: bool, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn outside_hours(
+        &self,
+        message: &OutboxMessage,
+        at_any_hour: bool,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
         if message.kind != kind::CARD || message.posted.is_some() || at_any_hour {
             return None;
         }
@@ -222,7 +275,9 @@ impl SenderPass {
         key: &str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Result<Option<String>, SendResult>> {
-        let Some(parent) = self.deps.store.message(key).await? else { return Ok(Ok(None)) };
+        let Some(parent) = self.deps.store.message(key).await? else {
+            return Ok(Ok(None));
+        };
         Ok(match parent.posted {
             Some(posted) => Ok(Some(posted.ts)),
             // Without its thread the line still says which proposal it is about.
@@ -234,7 +289,12 @@ impl SenderPass {
         })
     }
 
-    async fn place(&self, sending: &mut Sending, message: &OutboxMessage, now: DateTime<Utc>) -> Place {
+    async fn place(
+        &self,
+        sending: &mut Sending,
+        message: &OutboxMessage,
+        now: DateTime<Utc>,
+    ) -> Place {
         let recipient = message.recipient.as_str();
         if recipient == CHANNEL {
             return Place::Channel(self.deps.channel().to_owned());
@@ -248,14 +308,19 @@ impl SenderPass {
                 Ok(Some(account)) => account,
                 Ok(None) => return Place::Nobody("the person has no account in Slack".into()),
                 Err(error) => {
-                    return Place::Later(SendResult::Retry { due_at: now + TimeDelta::minutes(1), error });
+                    return Place::Later(SendResult::Retry {
+                        due_at: now + TimeDelta::minutes(1),
+                        error,
+                    });
                 }
             },
             _ => return Place::Nobody("the recipient is nobody".into()),
         };
         match self.deps.chat.open_im(&account).await {
             Ok(conversation) => {
-                sending.conversations.insert(recipient.to_owned(), conversation.clone());
+                sending
+                    .conversations
+                    .insert(recipient.to_owned(), conversation.clone());
                 Place::Channel(conversation)
             }
             // Opening a conversation twice opens it once.
@@ -268,9 +333,21 @@ impl SenderPass {
 
     /// The Slack account of an Okta user, by exact e-mail.
     async fn account_of(&self, user: &UserId) -> Result<Option<String>, String> {
-        let account = self.deps.okta.user(user.as_str()).await.map_err(|error| error.to_string())?;
-        let Some(email) = account.and_then(|account| account.email) else { return Ok(None) };
-        let found = self.deps.chat.user_by_email(&email.to_lowercase()).await.map_err(|error| error.to_string())?;
+        let account = self
+            .deps
+            .okta
+            .user(user.as_str())
+            .await
+            .map_err(|error| error.to_string())?;
+        let Some(email) = account.and_then(|account| account.email) else {
+            return Ok(None);
+        };
+        let found = self
+            .deps
+            .chat
+            .user_by_email(&email.to_lowercase())
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(found.map(|found| found.id))
     }
 
@@ -281,43 +358,76 @@ impl SenderPass {
         message: &OutboxMessage,
         now: DateTime<Utc>,
     ) -> anyhow::Result<SendResult> {
-        let again = |error: &str| SendResult::Retry { due_at: now, error: error.to_owned() };
+        let again = |error: &str| SendResult::Retry {
+            due_at: now,
+            error: error.to_owned(),
+        };
         if message.posted.is_some() {
             return Ok(again("an update is sent again"));
         }
         let since = message.intent_at.unwrap_or(now);
         let thread = match &message.thread {
-            Some(parent) => self.deps.store.posted_message(parent).await?.map(|posted| posted.ts),
+            Some(parent) => self
+                .deps
+                .store
+                .posted_message(parent)
+                .await?
+                .map(|posted| posted.ts),
             None => None,
         };
         let found = match self.place(sending, message, now).await {
             Place::Channel(channel) => {
-                self.deps.chat.find_posted(&channel, thread.as_deref(), since, &message.key).await
+                self.deps
+                    .chat
+                    .find_posted(&channel, thread.as_deref(), since, &message.key)
+                    .await
             }
             Place::Nobody(error) => return Ok(SendResult::Failed { error }),
-            Place::Later(_) => return Ok(not_looked_up(since, now, "the recipient could not be found".into())),
+            Place::Later(_) => {
+                return Ok(not_looked_up(
+                    since,
+                    now,
+                    "the recipient could not be found".into(),
+                ));
+            }
         };
         Ok(match found {
-            Ok(Some(posted)) => {
-                SendResult::Sent { posted: PostedMessage { channel: posted.channel, ts: posted.ts } }
-            }
+            Ok(Some(posted)) => SendResult::Sent {
+                posted: PostedMessage {
+                    channel: posted.channel,
+                    ts: posted.ts,
+                },
+            },
             Ok(None) => again("looked up and not found"),
             Err(error) => not_looked_up(since, now, error.to_string()),
         })
     }
 
     /// A request to a person that reached nobody is told in its card's thread.
-    async fn tell_undelivered(&self, message: &OutboxMessage, now: DateTime<Utc>) -> anyhow::Result<()> {
-        let Some(proposal) = message.payload["proposal"].as_str() else { return Ok(()) };
+    async fn tell_undelivered(
+        &self,
+        message: &OutboxMessage,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let Some(proposal) = message.payload["proposal"].as_str() else {
+            return Ok(());
+        };
         if !matches!(message.kind.as_str(), kind::ANNOUNCE | kind::SIGN_IN) {
             return Ok(());
         }
-        let device = message.payload["device"].as_str().or(message.payload["devices"][0].as_str());
+        let device = message.payload["device"]
+            .as_str()
+            .or(message.payload["devices"][0].as_str());
         let line = format!(
             "the owner of {} could not be reached in Slack; please tell them to sign in once with FastPass",
             device.unwrap_or("a computer")
         );
-        let letter = messages::thread(&proposal.into(), &format!("undelivered:{}", message.key), &line, now);
+        let letter = messages::thread(
+            &proposal.into(),
+            &format!("undelivered:{}", message.key),
+            &line,
+            now,
+        );
         self.deps.store.put_messages(&[letter]).await?;
         Ok(())
     }
@@ -325,26 +435,45 @@ impl SenderPass {
 
 impl Sending {
     /// What a failed call means for the message. `is_post`: repeating it would say it twice.
-    fn judge(&mut self, error: &ChatError, is_post: bool, speed: f64, now: DateTime<Utc>) -> SendResult {
+    fn judge(
+        &mut self,
+        error: &ChatError,
+        is_post: bool,
+        speed: f64,
+        now: DateTime<Utc>,
+    ) -> SendResult {
         let text = error.to_string();
         match &error.kind {
             ChatErrorKind::Permanent { .. } => SendResult::Failed { error: text },
             ChatErrorKind::Denied { .. } => {
                 tracing::error!(%error, "Slack does not let the bot speak");
-                SendResult::Retry { due_at: now + TRY_AGAIN_AFTER_DENIAL, error: text }
+                SendResult::Retry {
+                    due_at: now + TRY_AGAIN_AFTER_DENIAL,
+                    error: text,
+                }
             }
-            ChatErrorKind::Transient { .. } => SendResult::Retry { due_at: now + LOOK_UP_AFTER, error: text },
+            ChatErrorKind::Transient { .. } => SendResult::Retry {
+                due_at: now + LOOK_UP_AFTER,
+                error: text,
+            },
             ChatErrorKind::RateLimited { retry_after } => {
                 // Slack's seconds are real ones.
                 let milliseconds = retry_after.as_secs_f64() * 1_000.0 * speed;
                 let until = now + TimeDelta::milliseconds(milliseconds as i64);
                 self.pace.pause(until);
-                SendResult::Retry { due_at: until, error: text }
+                SendResult::Retry {
+                    due_at: until,
+                    error: text,
+                }
             }
-            ChatErrorKind::Unclear { .. } if is_post => {
-                SendResult::Unclear { due_at: now + LOOK_UP_AFTER, error: text }
-            }
-            ChatErrorKind::Unclear { .. } => SendResult::Retry { due_at: now + LOOK_UP_AFTER, error: text },
+            ChatErrorKind::Unclear { .. } if is_post => SendResult::Unclear {
+                due_at: now + LOOK_UP_AFTER,
+                error: text,
+            },
+            ChatErrorKind::Unclear { .. } => SendResult::Retry {
+                due_at: now + LOOK_UP_AFTER,
+                error: text,
+            },
         }
     }
 }
@@ -354,7 +483,10 @@ fn not_looked_up(since: DateTime<Utc>, now: DateTime<Utc>, error: String) -> Sen
     if now >= until {
         SendResult::Retry { due_at: now, error }
     } else {
-        SendResult::Unclear { due_at: until, error }
+        SendResult::Unclear {
+            due_at: until,
+            error,
+        }
     }
 }
 

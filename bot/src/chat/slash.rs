@@ -69,17 +69,34 @@ impl Slash {
             "" | "help" => Self::Help,
             "status" => Self::Status,
             "queue" => Self::Queue,
-            "why" | "explain" if rest.is_empty() => Self::Incomplete { usage: "why <computer, serial number or login>" },
-            "why" | "explain" => Self::Why { query: rest.to_owned() },
+            "why" | "explain" if rest.is_empty() => Self::Incomplete {
+                usage: "why <computer, serial number or login>",
+            },
+            "why" | "explain" => Self::Why {
+                query: rest.to_owned(),
+            },
             "stop" => match first_word(rest) {
-                ("", _) | (_, "") => Self::Incomplete { usage: "stop all|<playbook>|<P-id> <why>" },
-                (what, reason) => Self::Stop { scope: stops::scope(what), reason: reason.to_owned() },
+                ("", _) | (_, "") => Self::Incomplete {
+                    usage: "stop all|<playbook>|<P-id> <why>",
+                },
+                (what, reason) => Self::Stop {
+                    scope: stops::scope(what),
+                    reason: reason.to_owned(),
+                },
             },
             "resume" => match first_word(rest) {
-                ("", _) | (_, "") => Self::Incomplete { usage: "resume all|<playbook>|<P-id> <why>" },
-                (what, reason) => Self::Resume { scope: stops::scope(what), reason: reason.to_owned() },
+                ("", _) | (_, "") => Self::Incomplete {
+                    usage: "resume all|<playbook>|<P-id> <why>",
+                },
+                (what, reason) => Self::Resume {
+                    scope: stops::scope(what),
+                    reason: reason.to_owned(),
+                },
             },
-            other => Self::Unknown { verb: other.to_owned(), meant: nearest(other, VERBS) },
+            other => Self::Unknown {
+                verb: other.to_owned(),
+                meant: nearest(other, VERBS),
+            },
         }
     }
 
@@ -91,7 +108,8 @@ impl Slash {
 
 fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim();
-    text.split_once(char::is_whitespace).map_or((text, ""), |(word, rest)| (word, rest.trim()))
+    text.split_once(char::is_whitespace)
+        .map_or((text, ""), |(word, rest)| (word, rest.trim()))
 }
 
 /// The answer to what changes nothing, as Slack's markup.
@@ -107,14 +125,19 @@ pub async fn answer(
         Slash::Queue => queue(&store.undecided_proposals().await?, now),
         Slash::Why { query } => {
             let findings = store.open_findings().await?;
-            let mut found: Vec<Finding> =
-                findings.into_values().map(|record| record.finding).filter(|finding| is_about(finding, query)).collect();
+            let mut found: Vec<Finding> = findings
+                .into_values()
+                .map(|record| record.finding)
+                .filter(|finding| is_about(finding, query))
+                .collect();
             found.sort_by(|a, b| (&a.device_id, &a.user_id).cmp(&(&b.device_id, &b.user_id)));
             why(query, &found, &store.undecided_proposals().await?, now)
         }
         Slash::Incomplete { usage } => format!("That needs a bit more: `/unstuck {usage}`"),
         Slash::Unknown { verb, meant } => {
-            let meant = meant.map(|verb| format!(" Did you mean `{verb}`?")).unwrap_or_default();
+            let meant = meant
+                .map(|verb| format!(" Did you mean `{verb}`?"))
+                .unwrap_or_default();
             format!("I don't know {}.{meant}\n{}", code(verb), help())
         }
         Slash::Stop { .. } | Slash::Resume { .. } => {
@@ -184,9 +207,10 @@ fn queue(proposals: &[ProposalRecord], now: DateTime<Utc>) -> String {
     }
     let line = |record: &ProposalRecord| {
         let waits = match record.state {
-            ProposalState::Snoozed => record
-                .snoozed_until
-                .map_or_else(|| "snoozed".into(), |until| format!("snoozed, wakes {}", wording::ago(until, now))),
+            ProposalState::Snoozed => record.snoozed_until.map_or_else(
+                || "snoozed".into(),
+                |until| format!("snoozed, wakes {}", wording::ago(until, now)),
+            ),
             state => wording::proposal_state(state).to_owned(),
         };
         format!(
@@ -210,8 +234,15 @@ fn is_about(finding: &Finding, query: &str) -> bool {
         finding.user_id.as_ref().map(AsRef::as_ref),
         finding.mdm_device_id.as_ref().map(AsRef::as_ref),
     ];
-    let short = |login: &str| login.split_once('@').is_some_and(|(name, _)| name.eq_ignore_ascii_case(query));
-    names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(query))
+    let short = |login: &str| {
+        login
+            .split_once('@')
+            .is_some_and(|(name, _)| name.eq_ignore_ascii_case(query))
+    };
+    names
+        .into_iter()
+        .flatten()
+        .any(|name| name.eq_ignore_ascii_case(query))
         || finding.login.as_deref().is_some_and(short)
 }
 
@@ -222,10 +253,16 @@ fn why(query: &str, found: &[Finding], proposals: &[ProposalRecord], now: DateTi
             code(query)
         );
     }
-    let mut parts: Vec<String> =
-        found.iter().take(MOST_SHOWN).map(|finding| one(finding, proposals, now)).collect();
+    let mut parts: Vec<String> = found
+        .iter()
+        .take(MOST_SHOWN)
+        .map(|finding| one(finding, proposals, now))
+        .collect();
     if found.len() > MOST_SHOWN {
-        parts.push(format!("and {} more; ask for one computer", found.len() - MOST_SHOWN));
+        parts.push(format!(
+            "and {} more; ask for one computer",
+            found.len() - MOST_SHOWN
+        ));
     }
     parts.join("\n\n")
 }
@@ -236,21 +273,37 @@ fn one(finding: &Finding, proposals: &[ProposalRecord], now: DateTime<Utc>) -> S
         escape(&wording::sentence(finding)),
     ];
     let holds = |record: &&ProposalRecord| {
-        let mut subjects = record.plan.repairs.iter().flat_map(|repair| &repair.subjects);
+        let mut subjects = record
+            .plan
+            .repairs
+            .iter()
+            .flat_map(|repair| &repair.subjects);
         subjects.any(|subject| {
-            Some(&subject.device_id) == finding.device_id.as_ref() && Some(&subject.user_id) == finding.user_id.as_ref()
+            Some(&subject.device_id) == finding.device_id.as_ref()
+                && Some(&subject.user_id) == finding.user_id.as_ref()
         })
     };
     if let Some(record) = proposals.iter().find(holds) {
-        lines.push(format!("`{}` proposes that and {}.", record.id, wording::proposal_state(record.state)));
+        lines.push(format!(
+            "`{}` proposes that and {}.",
+            record.id,
+            wording::proposal_state(record.state)
+        ));
     } else if let Some(why_not) = finding.why_not {
-        let detail = finding.why_not_detail.as_deref().map(|detail| format!(" ({})", escape(detail))).unwrap_or_default();
+        let detail = finding
+            .why_not_detail
+            .as_deref()
+            .map(|detail| format!(" ({})", escape(detail)))
+            .unwrap_or_default();
         let again = finding
             .retry_at
             .filter(|at| *at > now && *at < now + TimeDelta::days(365))
             .map(|at| format!(" Looked at again {}.", wording::ago(at, now)))
             .unwrap_or_default();
-        lines.push(format!("Not proposed: {}{detail}.{again}", wording::why_not(why_not)));
+        lines.push(format!(
+            "Not proposed: {}{detail}.{again}",
+            wording::why_not(why_not)
+        ));
     }
     lines.push(format!("Sure: {}.", wording::sure(finding.confidence)));
     lines.join("\n")
@@ -266,15 +319,24 @@ mod tests {
         assert_eq!(Slash::parse("  QUEUE "), Slash::Queue);
         assert_eq!(
             Slash::parse("stop p-7f3k2q wrong  profile"),
-            Slash::Stop { scope: StopScope::Proposal("P-7F3K2Q".into()), reason: "wrong  profile".into() }
+            Slash::Stop {
+                scope: StopScope::Proposal("P-7F3K2Q".into()),
+                reason: "wrong  profile".into()
+            }
         );
         assert_eq!(
             Slash::parse("resume ALL fixed"),
-            Slash::Resume { scope: StopScope::All, reason: "fixed".into() }
+            Slash::Resume {
+                scope: StopScope::All,
+                reason: "fixed".into()
+            }
         );
         assert_eq!(
             Slash::parse("stop redeliver-scep-profile no"),
-            Slash::Stop { scope: StopScope::Playbook("redeliver-scep-profile".into()), reason: "no".into() }
+            Slash::Stop {
+                scope: StopScope::Playbook("redeliver-scep-profile".into()),
+                reason: "no".into()
+            }
         );
     }
 
@@ -286,6 +348,12 @@ mod tests {
 
     #[test]
     fn a_slip_finds_the_verb() {
-        assert_eq!(Slash::parse("quue"), Slash::Unknown { verb: "quue".into(), meant: Some("queue") });
+        assert_eq!(
+            Slash::parse("quue"),
+            Slash::Unknown {
+                verb: "quue".into(),
+                meant: Some("queue")
+            }
+        );
     }
 }

@@ -39,7 +39,9 @@ async fn events(State(gate): State<Gate>, headers: HeaderMap, body: Bytes) -> Re
     if let Err(refused) = gate.admit(&headers, &body) {
         return refused.into_response();
     }
-    let Ok(event) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    let Ok(event) = serde_json::from_slice::<Value>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     if event["type"] == "url_verification" {
         return Json(json!({ "challenge": event["challenge"] })).into_response();
     }
@@ -51,8 +53,13 @@ async fn interactions(State(gate): State<Gate>, headers: HeaderMap, body: Bytes)
         return refused.into_response();
     }
     let fields = form(&body);
-    let payload = fields.get("payload").and_then(Value::as_str).unwrap_or_default();
-    let Ok(payload) = serde_json::from_str(payload) else { return StatusCode::BAD_REQUEST.into_response() };
+    let payload = fields
+        .get("payload")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let Ok(payload) = serde_json::from_str(payload) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     gate.hand_over(Incoming::interaction(payload)).await
 }
 
@@ -64,20 +71,29 @@ async fn commands(State(gate): State<Gate>, headers: HeaderMap, body: Bytes) -> 
     if fields.contains_key("ssl_check") {
         return StatusCode::OK.into_response();
     }
-    gate.hand_over(Incoming::command(Value::Object(fields))).await
+    gate.hand_over(Incoming::command(Value::Object(fields)))
+        .await
 }
 
 impl Gate {
     /// Lets in what Slack signed within the last five minutes.
     fn admit(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), StatusCode> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let (Some(timestamp), Some(signature)) =
-            (header("x-slack-request-timestamp"), header("x-slack-signature"))
-        else {
+        let (Some(timestamp), Some(signature)) = (
+            header("x-slack-request-timestamp"),
+            header("x-slack-signature"),
+        ) else {
             return Err(StatusCode::UNAUTHORIZED);
         };
         // Slack signs with real time, whatever our own clock does.
-        verify_signature(&self.secret, timestamp, signature, body, DateTime::<Utc>::from(SystemTime::now())).map_err(|error| {
+        verify_signature(
+            &self.secret,
+            timestamp,
+            signature,
+            body,
+            DateTime::<Utc>::from(SystemTime::now()),
+        )
+        .map_err(|error| {
             tracing::warn!(%error, "a request to a Slack route was refused");
             StatusCode::UNAUTHORIZED
         })
@@ -93,7 +109,9 @@ impl Gate {
         };
         match self.sink.take(event).await {
             Answer::Taken => StatusCode::OK.into_response(),
-            Answer::Reply(text) => Json(json!({ "response_type": "ephemeral", "text": text })).into_response(),
+            Answer::Reply(text) => {
+                Json(json!({ "response_type": "ephemeral", "text": text })).into_response()
+            }
             Answer::Errors(errors) => {
                 Json(json!({ "response_action": "errors", "errors": errors })).into_response()
             }

@@ -21,6 +21,8 @@ use crate::{
 
 /// Requests in one pass.
 const REQUESTS_PER_PASS: u32 = 5_000;
+/// Open requests are due within this time, whatever they wait for.
+const EVER: TimeDelta = TimeDelta::days(3_650);
 /// How often it is looked whether open requests are done.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(60);
 
@@ -34,7 +36,8 @@ impl SignInPass {
     /// Fails if `[approvals] hours` does not parse.
     pub fn new(deps: Deps) -> anyhow::Result<Self> {
         let approvals = &deps.settings.approvals;
-        let hours = Hours::parse(&approvals.hours, &approvals.timezone).map_err(anyhow::Error::msg)?;
+        let hours =
+            Hours::parse(&approvals.hours, &approvals.timezone).map_err(anyhow::Error::msg)?;
         Ok(Self { deps, hours })
     }
 }
@@ -47,7 +50,9 @@ impl Pass for SignInPass {
 
     async fn run(&self, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>> {
         let store = &self.deps.store;
-        let open = store.due_sign_in_requests(DateTime::<Utc>::MAX_UTC, REQUESTS_PER_PASS).await?;
+        let open = store
+            .due_sign_in_requests(now + EVER, REQUESTS_PER_PASS)
+            .await?;
         if open.is_empty() {
             return Ok(None);
         }
@@ -61,7 +66,10 @@ impl Pass for SignInPass {
         }
         (self.deps.wake)();
         let due = store.next_sign_in_request_due().await?;
-        Ok(due.map(|due| due.clamp(now, now + LOOK_AGAIN).max(now + TimeDelta::seconds(1))))
+        Ok(due.map(|due| {
+            due.clamp(now, now + LOOK_AGAIN)
+                .max(now + TimeDelta::seconds(1))
+        }))
     }
 }
 
@@ -79,7 +87,15 @@ impl SignInPass {
             let letters = self.thanks(&request, now).await?;
             request.state = SignInRequestState::Done;
             request.next_due_at = None;
-            store.save_sign_in_request(&request, Together { messages: &letters, audit: &[] }).await?;
+            store
+                .save_sign_in_request(
+                    &request,
+                    Together {
+                        messages: &letters,
+                        audit: &[],
+                    },
+                )
+                .await?;
             return Ok(());
         }
         if let Some(sent_at) = request.first_sent_at {
@@ -92,14 +108,25 @@ impl SignInPass {
         let is_first = request.first_sent_at.is_none();
         if !is_first && !self.hours.is_open(now) {
             request.next_due_at = Some(self.hours.next_open(now));
-            store.save_sign_in_request(&request, Together::default()).await?;
+            store
+                .save_sign_in_request(&request, Together::default())
+                .await?;
             return Ok(());
         }
         let day = now.format("%Y-%m-%d").to_string();
-        if is_first && !store.take("first_sign_in_messages", &day, 1, FIRST_MESSAGES_A_DAY, now).await? {
-            let midnight = now.date_naive().and_hms_opt(0, 0, 0).map_or(now, |midnight| midnight.and_utc());
+        if is_first
+            && !store
+                .take("first_sign_in_messages", &day, 1, FIRST_MESSAGES_A_DAY, now)
+                .await?
+        {
+            let midnight = now
+                .date_naive()
+                .and_hms_opt(0, 0, 0)
+                .map_or(now, |midnight| midnight.and_utc());
             request.next_due_at = Some(midnight + TimeDelta::days(1));
-            store.save_sign_in_request(&request, Together::default()).await?;
+            store
+                .save_sign_in_request(&request, Together::default())
+                .await?;
             return Ok(());
         }
         let letter = ask(&request, &devices, now);
@@ -111,9 +138,19 @@ impl SignInPass {
         request.state = SignInRequestState::Open;
         let sent_at = request.first_sent_at.unwrap_or(now);
         // After the last reminder it only waits for its end.
-        let next = REMINDERS.get(request.reminders as usize).map(|after| sent_at + *after);
+        let next = REMINDERS
+            .get(request.reminders as usize)
+            .map(|after| sent_at + *after);
         request.next_due_at = Some(next.unwrap_or(now + TimeDelta::days(365)));
-        let saved = store.save_sign_in_request(&request, Together { messages: &[letter], audit: &[] }).await?;
+        let saved = store
+            .save_sign_in_request(
+                &request,
+                Together {
+                    messages: &[letter],
+                    audit: &[],
+                },
+            )
+            .await?;
         if !saved && is_first {
             store.give_back("first_sign_in_messages", &day, 1).await?;
         }
@@ -121,19 +158,25 @@ impl SignInPass {
     }
 
     /// The last line of the thread, if a computer of the request became managed.
-    async fn thanks(&self, request: &SignInRequest, now: DateTime<Utc>) -> anyhow::Result<Vec<NewMessage>> {
+    async fn thanks(
+        &self,
+        request: &SignInRequest,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Vec<NewMessage>> {
         if request.first_sent_at.is_none() {
             return Ok(Vec::new());
         }
         let store = &self.deps.store;
         let mut names = Vec::new();
         // A run is older than its request; approvals hold for days.
-        for run in store.runs_since(request.opened_at - TimeDelta::days(30)).await? {
+        for run in store
+            .runs_since(request.opened_at - TimeDelta::days(30))
+            .await?
+        {
             for repair in store.repairs(&run.id).await? {
-                let concerns = repair
-                    .subjects
-                    .iter()
-                    .any(|subject| subject.user_id == request.user && request.devices.contains(&subject.device_id));
+                let concerns = repair.subjects.iter().any(|subject| {
+                    subject.user_id == request.user && request.devices.contains(&subject.device_id)
+                });
                 if concerns && repair.state == RepairState::Managed {
                     names.push(name_of(store, &run.proposal, &repair).await?);
                 }
@@ -167,19 +210,26 @@ impl Waiting {
         let mut found: HashMap<UserId, Vec<WaitingDevice>> = HashMap::new();
         for repair in store.open_repairs().await? {
             if !plans.contains_key(&repair.run) {
-                let Some(run) = store.run(&repair.run).await? else { continue };
-                let Some(proposal) = store.proposal(&run.proposal).await? else { continue };
+                let Some(run) = store.run(&repair.run).await? else {
+                    continue;
+                };
+                let Some(proposal) = store.proposal(&run.proposal).await? else {
+                    continue;
+                };
                 plans.insert(repair.run.clone(), proposal);
             }
             let proposal = &plans[&repair.run];
             let planned = proposal.plan.repairs.get(repair.position);
             let name = planned.map_or("your computer", |planned| planned.device_name.as_str());
             for subject in &repair.subjects {
-                found.entry(subject.user_id.clone()).or_default().push(WaitingDevice {
-                    device: subject.device_id.clone(),
-                    name: name.to_owned(),
-                    proposal: proposal.id.clone(),
-                });
+                found
+                    .entry(subject.user_id.clone())
+                    .or_default()
+                    .push(WaitingDevice {
+                        device: subject.device_id.clone(),
+                        name: name.to_owned(),
+                        proposal: proposal.id.clone(),
+                    });
             }
         }
         Ok(Self(found))
@@ -191,29 +241,56 @@ impl Waiting {
 }
 
 /// Proposals and names of the computers that a person is asked about.
-pub(super) async fn proposals_of(store: &Store, user: &UserId) -> anyhow::Result<Vec<(ProposalId, String)>> {
+pub(super) async fn proposals_of(
+    store: &Store,
+    user: &UserId,
+) -> anyhow::Result<Vec<(ProposalId, String)>> {
     let devices = Waiting::read(store).await?.of(user);
-    Ok(devices.into_iter().map(|device| (device.proposal, device.name)).collect())
+    Ok(devices
+        .into_iter()
+        .map(|device| (device.proposal, device.name))
+        .collect())
 }
 
-async fn name_of(store: &Store, proposal: &ProposalId, repair: &RepairRecord) -> anyhow::Result<String> {
+async fn name_of(
+    store: &Store,
+    proposal: &ProposalId,
+    repair: &RepairRecord,
+) -> anyhow::Result<String> {
     let record = store.proposal(proposal).await?;
-    let planned = record.as_ref().and_then(|record| record.plan.repairs.get(repair.position));
-    Ok(planned.map_or_else(|| "your computer".into(), |planned| planned.device_name.clone()))
+    let planned = record
+        .as_ref()
+        .and_then(|record| record.plan.repairs.get(repair.position));
+    Ok(planned.map_or_else(
+        || "your computer".into(),
+        |planned| planned.device_name.clone(),
+    ))
 }
 
 /// The first message, or a reminder in its thread.
 fn ask(request: &SignInRequest, devices: &[WaitingDevice], now: DateTime<Utc>) -> NewMessage {
     let asked = |device: &&WaitingDevice| request.devices.contains(&device.device);
-    let mut names: Vec<&str> = devices.iter().filter(asked).map(|device| device.name.as_str()).collect();
+    let mut names: Vec<&str> = devices
+        .iter()
+        .filter(asked)
+        .map(|device| device.name.as_str())
+        .collect();
     names.sort_unstable();
     names.dedup();
-    let proposal = devices.iter().find(asked).or(devices.first()).map(|device| &device.proposal);
+    let proposal = devices
+        .iter()
+        .find(asked)
+        .or(devices.first())
+        .map(|device| &device.proposal);
     let first = first_key(request);
     let (key, ask, thread) = if request.first_sent_at.is_none() {
         (first, Ask::First, None)
     } else {
-        (format!("{first}:reminder:{}", request.reminders + 1), Ask::Reminder, Some(first))
+        (
+            format!("{first}:reminder:{}", request.reminders + 1),
+            Ask::Reminder,
+            Some(first),
+        )
     };
     let payload = json!({ "ask": ask, "devices": names, "proposal": proposal });
     messages::to_person(kind::SIGN_IN, key, &request.user, thread, payload, now)
@@ -244,7 +321,9 @@ fn other_device(
     let mut others: Vec<&DeviceId> = log
         .fastpass
         .keys()
-        .filter(|(device, user)| *user == request.user && !request.devices.contains(device) && signed_in(device))
+        .filter(|(device, user)| {
+            *user == request.user && !request.devices.contains(device) && signed_in(device)
+        })
         .map(|(device, _)| device)
         .collect();
     others.sort();

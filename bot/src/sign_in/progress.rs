@@ -19,13 +19,23 @@ pub async fn later(store: &Store, user: &UserId, now: DateTime<Utc>) -> anyhow::
     change(store, user, |request| {
         request.state = SignInRequestState::Snoozed;
         request.next_due_at = Some(now + TimeDelta::days(1));
-        vec![reply(request, Ask::Later, &format!("later:{}", now.timestamp_millis()), now)]
+        vec![reply(
+            request,
+            Ask::Later,
+            &format!("later:{}", now.timestamp_millis()),
+            now,
+        )]
     })
     .await
 }
 
 /// "Not my device": no more reminders, and the card's thread is told.
-pub async fn not_mine(store: &Store, user: &UserId, account: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub async fn not_mine(
+    store: &Store,
+    user: &UserId,
+    account: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
     let proposals = proposals_of(store, user).await?;
     change(store, user, |request| {
         request.state = SignInRequestState::NotMine;
@@ -45,10 +55,22 @@ pub async fn not_mine(store: &Store, user: &UserId, account: &str, now: DateTime
 }
 
 /// A line in the person's thread.
-pub(super) fn reply(request: &SignInRequest, ask: Ask, key: &str, now: DateTime<Utc>) -> NewMessage {
+pub(super) fn reply(
+    request: &SignInRequest,
+    ask: Ask,
+    key: &str,
+    now: DateTime<Utc>,
+) -> NewMessage {
     let payload = json!({ "ask": ask, "devices": [] });
     let parent = first_key(request);
-    messages::to_person(kind::SIGN_IN, format!("{parent}:{key}"), &request.user, Some(parent), payload, now)
+    messages::to_person(
+        kind::SIGN_IN,
+        format!("{parent}:{key}"),
+        &request.user,
+        Some(parent),
+        payload,
+        now,
+    )
 }
 
 /// Changes an open request; an ended one stays as it is.
@@ -58,12 +80,23 @@ async fn change(
     change: impl Fn(&mut SignInRequest) -> Vec<NewMessage>,
 ) -> anyhow::Result<()> {
     for _ in 0..MOST_TRIES {
-        let Some(mut request) = store.sign_in_request(user).await? else { return Ok(()) };
+        let Some(mut request) = store.sign_in_request(user).await? else {
+            return Ok(());
+        };
         if !is_open(&request) {
             return Ok(());
         }
         let letters = change(&mut request);
-        if store.save_sign_in_request(&request, Together { messages: &letters, audit: &[] }).await? {
+        if store
+            .save_sign_in_request(
+                &request,
+                Together {
+                    messages: &letters,
+                    audit: &[],
+                },
+            )
+            .await?
+        {
             return Ok(());
         }
     }

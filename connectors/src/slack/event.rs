@@ -191,8 +191,14 @@ mod wire {
                 dedupe_key: dedupe_key(&["click", &self.trigger_id]),
                 user: self.user.id,
                 team: self.team.map(|team| team.id),
-                channel: self.channel.map(|channel| channel.id).or(container.channel_id),
-                message_ts: self.message.map(|message| message.ts).or(container.message_ts),
+                channel: self
+                    .channel
+                    .map(|channel| channel.id)
+                    .or(container.channel_id),
+                message_ts: self
+                    .message
+                    .map(|message| message.ts)
+                    .or(container.message_ts),
                 action: action.action_id,
                 block: action.block_id,
                 value: action

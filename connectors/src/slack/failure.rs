@@ -141,21 +141,10 @@ fn of_code(code: &str) -> ChatErrorKind {
         }
         // Slack's own words: part of the work may have been done.
         "internal_error" | "fatal_error" => unclear(code),
-        "invalid_auth"
-        | "not_authed"
-        | "token_revoked"
-        | "token_expired"
-        | "account_inactive"
-        | "missing_scope"
-        | "not_in_channel"
-        | "channel_not_found"
-        | "is_archived"
-        | "access_denied"
-        | "no_permission"
-        | "org_login_required"
-        | "ekm_access_denied"
-        | "restricted_action"
-        | "link_disabled" => ChatErrorKind::Denied {
+        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive"
+        | "missing_scope" | "not_in_channel" | "channel_not_found" | "is_archived"
+        | "access_denied" | "no_permission" | "org_login_required" | "ekm_access_denied"
+        | "restricted_action" | "link_disabled" => ChatErrorKind::Denied {
             code: code.to_owned(),
         },
         _ => ChatErrorKind::Permanent {

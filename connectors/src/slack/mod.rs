@@ -218,9 +218,10 @@ impl SlackClient {
             roots.https_or_http()
         };
         // Both versions: with HTTP/2 alone the client panics behind a proxy that speaks HTTP/1 only.
-        let connector: SlackClientHyperHttpsConnector =
-            SlackClientHyperConnector::with_connector(schemes.enable_http1().enable_http2().build())
-                .with_slack_api_url(url.as_str().trim_end_matches('/'));
+        let connector: SlackClientHyperHttpsConnector = SlackClientHyperConnector::with_connector(
+            schemes.enable_http1().enable_http2().build(),
+        )
+        .with_slack_api_url(url.as_str().trim_end_matches('/'));
         let token = |secret: &SecretString| SlackApiToken::new(secret.expose_secret().into());
         Ok(Self {
             slack: Arc::new(Slack::new(connector)),
@@ -270,7 +271,10 @@ impl SlackClient {
     ) -> ChatResult<R> {
         self.usage.requests.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("slack.call", slack.method = method);
-        let result = match tokio::time::timeout(CALL_TIMEOUT, call).instrument(span).await {
+        let result = match tokio::time::timeout(CALL_TIMEOUT, call)
+            .instrument(span)
+            .await
+        {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => judge(method, &error),
             Err(_) => timed_out(method),
@@ -384,15 +388,19 @@ impl Chat for SlackClient {
     }
 
     async fn user(&self, id: &str) -> ChatResult<Option<ChatUser>> {
-        let found = self.read("users.info", &[("user", Some(id.to_owned()))]).await;
-        absent_if(found, "user_not_found").map(|found: Option<wire::UserAnswer>| found.map(Into::into))
+        let found = self
+            .read("users.info", &[("user", Some(id.to_owned()))])
+            .await;
+        absent_if(found, "user_not_found")
+            .map(|found: Option<wire::UserAnswer>| found.map(Into::into))
     }
 
     async fn user_by_email(&self, email: &str) -> ChatResult<Option<ChatUser>> {
         let found = self
             .read("users.lookupByEmail", &[("email", Some(email.to_owned()))])
             .await;
-        absent_if(found, "users_not_found").map(|found: Option<wire::UserAnswer>| found.map(Into::into))
+        absent_if(found, "users_not_found")
+            .map(|found: Option<wire::UserAnswer>| found.map(Into::into))
     }
 
     async fn usergroup_members(&self, id: &str) -> ChatResult<Vec<String>> {

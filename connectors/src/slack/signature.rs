@@ -37,7 +37,9 @@ pub fn verify_signature(
     if secret.expose_secret().is_empty() {
         return Err(SignatureError::NoSecret);
     }
-    let seconds: i64 = timestamp.parse().map_err(|_ignored| SignatureError::Timestamp)?;
+    let seconds: i64 = timestamp
+        .parse()
+        .map_err(|_ignored| SignatureError::Timestamp)?;
     let at = DateTime::from_timestamp(seconds, 0).ok_or(SignatureError::Timestamp)?;
     if (now - at).abs() > MAX_AGE {
         return Err(SignatureError::TooOld);

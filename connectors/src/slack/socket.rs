@@ -89,10 +89,9 @@ impl SlackSocket {
             hello: watch::Sender::new(None),
             unreadable: AtomicU64::new(0),
         });
-        let environment =
-            SlackClientEventsListenerEnvironment::new(Arc::clone(&client.slack))
-                .with_error_handler(on_error)
-                .with_user_state(Arc::clone(&shared));
+        let environment = SlackClientEventsListenerEnvironment::new(Arc::clone(&client.slack))
+            .with_error_handler(on_error)
+            .with_user_state(Arc::clone(&shared));
         let config = SlackClientSocketModeConfig::new()
             .with_max_connections_count(CONNECTIONS)
             .with_reconnect_timeout_in_seconds(RECONNECT_SECONDS);
@@ -170,9 +169,7 @@ fn callbacks(
     );
     let commands = (Arc::clone(sink), Arc::clone(shared));
     callbacks.command_callback = Box::new(
-        move |event: SlackCommandEvent,
-              _: Arc<SlackHyperClient>,
-              _: SlackClientEventsUserState| {
+        move |event: SlackCommandEvent, _: Arc<SlackHyperClient>, _: SlackClientEventsUserState| {
             let (sink, shared) = commands.clone();
             async move {
                 let parsed = serde_json::to_value(&event).map(Incoming::command);
@@ -213,12 +210,19 @@ fn on_error(
         return HttpStatusCode::OK;
     }
     if error.is::<NotTaken>() {
-        tracing::warn!("an event from Slack could not be written down; Slack will deliver it again");
+        tracing::warn!(
+            "an event from Slack could not be written down; Slack will deliver it again"
+        );
         return HttpStatusCode::SERVICE_UNAVAILABLE;
     }
     let parsing = error
         .downcast_ref::<slack_morphism::errors::SlackClientError>()
-        .is_some_and(|error| matches!(error, slack_morphism::errors::SlackClientError::ProtocolError(_)))
+        .is_some_and(|error| {
+            matches!(
+                error,
+                slack_morphism::errors::SlackClientError::ProtocolError(_)
+            )
+        })
         || error.is::<slack_morphism::errors::SlackClientProtocolError>();
     if parsing {
         if let Ok(state) = state.try_read()

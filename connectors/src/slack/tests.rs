@@ -146,7 +146,10 @@ async fn a_server_error_after_a_post_is_unclear_and_a_refused_connection_is_not(
         .post("C1", &message())
         .await
         .unwrap_err();
-    assert!(matches!(error.kind, ChatErrorKind::Transient { .. }), "{error}");
+    assert!(
+        matches!(error.kind, ChatErrorKind::Transient { .. }),
+        "{error}"
+    );
 }
 
 #[tokio::test]

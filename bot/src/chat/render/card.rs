@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{CardValues, FIELD, Rendered, button, context, section};
 use crate::{
-    chat::mrkdwn::{code, date_time, escape, members, person, shorten_marked, time},
+    chat::mrkdwn::{code, date_time, escape, members, person, shorten, shorten_marked, time},
     domain::{
         Hop, MdmKind, MicroStepKind, Plan, ProposalState, RepairState, Risk, VendorCall, WaveSize,
     },
@@ -28,9 +28,13 @@ pub fn card(values: &CardValues) -> Rendered {
     }
 }
 
-/// `redelivered to 6 Macs` as the plan's title and the number of computers.
+/// `Re-push the SCEP profile: 6 Macs`
 fn what(values: &CardValues) -> String {
-    format!("{}: {}", escape(&values.proposal.plan.title), how_many(values))
+    format!(
+        "{}: {}",
+        escape(&values.proposal.plan.title),
+        how_many(values)
+    )
 }
 
 fn how_many(values: &CardValues) -> String {
@@ -40,7 +44,15 @@ fn how_many(values: &CardValues) -> String {
 fn noun(values: &CardValues) -> &str {
     match &values.evidence.noun {
         Some(noun) => noun,
-        None if values.proposal.plan.repairs.iter().all(|repair| repair.mdm_kind == Some(MdmKind::Jamf)) => "Mac",
+        None if values
+            .proposal
+            .plan
+            .repairs
+            .iter()
+            .all(|repair| repair.mdm_kind == Some(MdmKind::Jamf)) =>
+        {
+            "Mac"
+        }
         None => "computer",
     }
 }
@@ -60,7 +72,10 @@ fn block_id(values: &CardValues, part: &str) -> String {
 /// `proposal|revision|digest8`, the only thing that is trusted from a click.
 fn value(values: &CardValues) -> String {
     let digest: String = values.proposal.digest.as_str().chars().take(8).collect();
-    format!("{}|{}|{digest}", values.proposal.id, values.proposal.revision)
+    format!(
+        "{}|{}|{digest}",
+        values.proposal.id, values.proposal.revision
+    )
 }
 
 fn undecided(values: &CardValues) -> Rendered {
@@ -92,11 +107,18 @@ fn undecided(values: &CardValues) -> Rendered {
     }
     if snoozed && let Some(until) = record.snoozed_until {
         let by = record.snoozed_by.as_deref().map(person).unwrap_or_default();
-        blocks.push(section(&block_id(values, "z"), &format!(":zzz: Put off until {} by {by}.", date_time(until))));
+        blocks.push(section(
+            &block_id(values, "z"),
+            &format!(":zzz: Put off until {} by {by}.", date_time(until)),
+        ));
     }
     blocks.push(buttons(values, !stopped && somebody_may_approve(values)));
     blocks.push(context(&block_id(values, "c"), &small_print(values)));
-    let needs = if record.state == ProposalState::PartlyApproved { "One more approval" } else { "Approval" };
+    let needs = if record.state == ProposalState::PartlyApproved {
+        "One more approval"
+    } else {
+        "Approval"
+    };
     Rendered {
         text: format!(
             "{needs} needed: {}, {risk}. Expires {}.",
@@ -118,9 +140,7 @@ fn fields(values: &CardValues) -> Value {
         ("Undo", undo(plan).to_owned()),
         ("Afterwards", afterwards(plan).to_owned()),
     ];
-    let field = |(title, text): (&str, String)| {
-        json!({ "type": "mrkdwn", "text": shorten_marked(&format!("*{title}*\n{text}"), FIELD) })
-    };
+    let field = |(title, text): (&str, String)| json!({ "type": "mrkdwn", "text": shorten_marked(&format!("*{title}*\n{text}"), FIELD) });
     json!({
         "type": "section", "block_id": block_id(values, "f"),
         "fields": titled.into_iter().map(field).collect::<Vec<_>>(),
@@ -134,75 +154,112 @@ fn needs(values: &CardValues) -> String {
         .iter()
         .map(|(name, list)| format!("{} ({})", escape(name), members(list)))
         .collect();
-    let groups = if groups.is_empty() { "nobody".to_owned() } else { groups.join(" or ") };
+    let groups = if groups.is_empty() {
+        "nobody".to_owned()
+    } else {
+        groups.join(" or ")
+    };
     if !somebody_may_approve(values) {
-        return format!(":warning: {required} of {groups}: nobody can decide this here; see [approvals] in the settings");
+        return format!(
+            ":warning: {required} of {groups}: nobody can decide this here; see [approvals] in the settings"
+        );
     }
-    let given: Vec<String> = approvals(values).map(|decision| person(&decision.person)).collect();
+    let given: Vec<String> = approvals(values)
+        .map(|decision| person(&decision.person))
+        .collect();
     if given.is_empty() {
         format!("{required} of {groups}")
     } else {
-        format!("{} of {required}: {}; another person of {groups} is needed", given.len(), given.join(", "))
+        format!(
+            "{} of {required}: {}; another person of {groups} is needed",
+            given.len(),
+            given.join(", ")
+        )
     }
 }
 
 fn somebody_may_approve(values: &CardValues) -> bool {
-    let in_slack = |member: &String| member.starts_with("user:") || member.starts_with("usergroup:");
-    values.approvers.iter().any(|(_, members)| members.iter().any(in_slack))
+    let in_slack =
+        |member: &String| member.starts_with("user:") || member.starts_with("usergroup:");
+    values
+        .approvers
+        .iter()
+        .any(|(_, members)| members.iter().any(in_slack))
 }
 
 fn approvals(values: &CardValues) -> impl Iterator<Item = &DecisionRecord> {
     let revision = values.proposal.revision;
-    values
-        .decisions
-        .iter()
-        .filter(move |decision| decision.revision == revision && decision.verdict == Verdict::Approve)
+    values.decisions.iter().filter(move |decision| {
+        decision.revision == revision && decision.verdict == Verdict::Approve
+    })
 }
 
 fn pace(plan: &Plan) -> String {
     let total = plan.repairs.len();
-    let mut sizes: Vec<usize> = Vec::new();
-    for wave in &plan.rollout.waves {
-        let size = wave.of(total);
-        if sizes.last().is_none_or(|last| size > *last) {
-            sizes.push(size);
-        }
-    }
     let stop = match plan.rollout.stop_when_failed {
         WaveSize::Count(0) => "the first failure".to_owned(),
         WaveSize::Count(number) => format!("more than {}", count(number as usize, "failure")),
         WaveSize::Percent(percent) => format!("more than {percent} % failed"),
     };
-    match sizes.as_slice() {
-        [] | [_] => format!("all at once, stops at {stop}"),
-        [first, ..] => {
-            let between = if sizes.len() > 2 { format!(", {} in between", count(sizes.len() - 2, "wave")) } else { String::new() };
-            format!("{first} first{between}, then all {total}; stops at {stop}")
+    let waves = match wave_sizes(plan).as_slice() {
+        [] | [_] => "all at once".to_owned(),
+        [first, between @ .., _] => {
+            let between: String = between
+                .iter()
+                .map(|size| format!(", then {size}"))
+                .collect();
+            format!("{first} first{between}, then all {total}")
+        }
+    };
+    format!("{waves}; stops at {stop}")
+}
+
+/// Cumulative sizes that differ; the last takes in everybody.
+fn wave_sizes(plan: &Plan) -> Vec<usize> {
+    let total = plan.repairs.len();
+    let mut sizes: Vec<usize> = Vec::new();
+    let given = plan.rollout.waves.iter().map(|wave| wave.of(total));
+    for size in given.chain([total]) {
+        if sizes.last().is_none_or(|last| size > *last) {
+            sizes.push(size);
         }
     }
+    sizes
 }
 
 fn proof(values: &CardValues) -> String {
     let total = values.proposal.plan.repairs.len();
     let evidence = &values.evidence;
-    let confirmed = evidence.confirmed.map_or(total, |confirmed| confirmed as usize);
-    let fact = evidence.fact.as_deref().map(escape).unwrap_or_else(|| "confirmed by id".into());
+    let confirmed = evidence
+        .confirmed
+        .map_or(total, |confirmed| confirmed as usize);
     let checked = evidence.checked_at.unwrap_or(values.proposal.revised_at);
-    format!("{confirmed} of {total} {fact}, checked {}", wording::ago(checked, values.now))
+    format!(
+        "{confirmed} of {total} confirmed, checked {}",
+        wording::ago(checked, values.now)
+    )
 }
 
 fn undo(plan: &Plan) -> &'static str {
     let calls = || {
-        plan.repairs.iter().flat_map(|repair| &repair.steps).filter_map(|step| match &step.kind {
-            MicroStepKind::Call(call) => Some(call),
-            MicroStepKind::Wait(_) => None,
-        })
+        plan.repairs
+            .iter()
+            .flat_map(|repair| &repair.steps)
+            .filter_map(|step| match &step.kind {
+                MicroStepKind::Call(call) => Some(call),
+                MicroStepKind::Wait(_) => None,
+            })
     };
     if calls().any(|call| matches!(call, VendorCall::RunCleanupScript { .. })) {
         "no: the dead certificate is removed for good; a new one takes its place"
     } else if calls().any(VendorCall::begins_hold) {
         "what is taken away for the repair is given back by itself"
-    } else if calls().any(|call| matches!(call, VendorCall::SetUserGroup { .. } | VendorCall::SetDeviceGroup { .. })) {
+    } else if calls().any(|call| {
+        matches!(
+            call,
+            VendorCall::SetUserGroup { .. } | VendorCall::SetDeviceGroup { .. }
+        )
+    }) {
         "the group membership is taken back"
     } else {
         "nothing to undo: nothing is removed"
@@ -210,7 +267,11 @@ fn undo(plan: &Plan) -> &'static str {
 }
 
 fn afterwards(plan: &Plan) -> &'static str {
-    let signs_in = plan.verify.hops.iter().any(|hop| matches!(hop, Hop::CertBound | Hop::Managed));
+    let signs_in = plan
+        .verify
+        .hops
+        .iter()
+        .any(|hop| matches!(hop, Hop::CertBound | Hop::Managed));
     if signs_in {
         "the owner signs in once with FastPass; the bot asks them"
     } else {
@@ -222,6 +283,7 @@ fn afterwards(plan: &Plan) -> &'static str {
 fn details(values: &CardValues) -> String {
     let plan = &values.proposal.plan;
     let mut lines = vec![computers(plan)];
+    lines.extend(also_changed(plan));
     if let Some(rung) = plan.repairs.iter().find_map(|repair| repair.rung.as_ref()) {
         let others = plan
             .repairs
@@ -229,21 +291,38 @@ fn details(values: &CardValues) -> String {
             .filter_map(|repair| repair.rung.as_ref())
             .filter(|other| other.name != rung.name)
             .count();
-        let more = if others > 0 { format!(" ({} another way)", count(others, "computer")) } else { String::new() };
-        lines.push(format!("*How* {}: {}{more}", escape(&rung.name), escape(&rung.because)));
+        let more = if others > 0 {
+            format!(" ({} another way)", count(others, "computer"))
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "*How* {}: {}{more}",
+            escape(&rung.name),
+            escape(&shorten(&rung.because, 400))
+        ));
     }
     if let Some(repair) = plan.repairs.first() {
-        let steps: Vec<String> = repair.steps.iter().map(|step| escape(&wording::step(&step.kind))).collect();
-        lines.push(format!("*Steps* {}", shorten_marked(&steps.join(" → "), 1_200)));
-    }
-    if let Some(also) = also_changed(plan) {
-        lines.push(also);
+        let steps: Vec<String> = repair
+            .steps
+            .iter()
+            .map(|step| escape(&wording::step(&step.kind)))
+            .collect();
+        lines.push(format!(
+            "*Steps* {}",
+            shorten_marked(&steps.join(" → "), 1_200)
+        ));
     }
     lines.join("\n")
 }
 
 fn computers(plan: &Plan) -> String {
-    let named: Vec<String> = plan.repairs.iter().take(MOST_NAMED).map(|repair| code(&repair.device_name)).collect();
+    let named: Vec<String> = plan
+        .repairs
+        .iter()
+        .take(MOST_NAMED)
+        .map(|repair| code(&repair.device_name))
+        .collect();
     let more = plan.repairs.len().saturating_sub(MOST_NAMED);
     if more > 0 {
         format!("{} and {more} more", named.join(" "))
@@ -259,10 +338,9 @@ fn also_changed(plan: &Plan) -> Option<String> {
         .iter()
         .flat_map(|repair| {
             repair.affected.iter().filter(|one| {
-                !repair
-                    .subjects
-                    .iter()
-                    .any(|subject| subject.device_id == one.device_id && subject.user_id == one.user_id)
+                !repair.subjects.iter().any(|subject| {
+                    subject.device_id == one.device_id && subject.user_id == one.user_id
+                })
             })
         })
         .map(|one| (one.login.as_str(), one.device_id.as_str(), one.managed))
@@ -271,9 +349,17 @@ fn also_changed(plan: &Plan) -> Option<String> {
         return None;
     }
     let managed = others.iter().filter(|(_, _, managed)| *managed).count();
-    let mut names: Vec<String> = others.iter().take(MOST_NAMED).map(|(login, ..)| escape(login)).collect();
+    let mut names: Vec<String> = others
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(login, ..)| escape(&shorten(login, 80)))
+        .collect();
     names.dedup();
-    let more = if others.len() > MOST_NAMED { ", …" } else { "" };
+    let more = if others.len() > MOST_NAMED {
+        ", …"
+    } else {
+        ""
+    };
     Some(format!(
         ":busts_in_silhouette: *Also changes {}*, {managed} of them managed today: {}{more}",
         count(others.len(), "other user"),
@@ -286,12 +372,18 @@ fn buttons(values: &CardValues, may_approve: bool) -> Value {
     let value = value(values);
     let mut elements = Vec::new();
     if may_approve {
-        let label = if total == 1 { "Approve".to_owned() } else { format!("Approve all {total}") };
+        let label = if total == 1 {
+            "Approve".to_owned()
+        } else {
+            format!("Approve all {total}")
+        };
         let mut approve = button("p.approve", &label, &value);
         approve["style"] = json!("primary");
         let plan = &values.proposal.plan;
-        approve["accessibility_label"] =
-            json!(crate::chat::mrkdwn::shorten(&format!("Approve: {} on {}", plan.title, how_many(values)), 75));
+        approve["accessibility_label"] = json!(shorten(
+            &format!("Approve: {} on {}", plan.title, how_many(values)),
+            75
+        ));
         if plan.risk == Risk::High {
             let text = format!("{}. {}", what(values), capital(undo(plan)));
             approve["confirm"] = json!({
@@ -319,7 +411,10 @@ fn small_print(values: &CardValues) -> String {
         parts.push(format!("revision {}: {}", record.revision, revised(values)));
     }
     if record.batch_count > 1 {
-        parts.push(format!("batch {} of {}", record.batch_number, record.batch_count));
+        parts.push(format!(
+            "batch {} of {}",
+            record.batch_number, record.batch_count
+        ));
     }
     if let Some(rate) = &values.evidence.fix_rate {
         parts.push(escape(rate));
@@ -331,11 +426,25 @@ fn small_print(values: &CardValues) -> String {
 
 /// What the newest revision changed.
 fn revised(values: &CardValues) -> String {
-    let Some(before) = values.evidence.history.last() else { return "earlier approvals no longer count".into() };
-    let subjects = values.proposal.plan.repairs.iter().flat_map(|repair| &repair.subjects);
+    let Some(before) = values.evidence.history.last() else {
+        return "earlier approvals no longer count".into();
+    };
+    let subjects = values
+        .proposal
+        .plan
+        .repairs
+        .iter()
+        .flat_map(|repair| &repair.subjects);
     let now: std::collections::BTreeSet<_> = subjects.map(|subject| &subject.device_id).collect();
-    let added = now.iter().filter(|device| !before.devices.contains(**device)).count();
-    let left = before.devices.iter().filter(|device| !now.contains(device)).count();
+    let added = now
+        .iter()
+        .filter(|device| !before.devices.contains(**device))
+        .count();
+    let left = before
+        .devices
+        .iter()
+        .filter(|device| !now.contains(device))
+        .count();
     format!("+{added} −{left} since revision {}", before.revision)
 }
 
@@ -355,19 +464,39 @@ fn decided(values: &CardValues) -> Rendered {
         other => (":grey_question:", wording::proposal_state(other)),
     };
     let tally = Tally::of(values.repairs.iter().map(|repair| &repair.state));
-    let head = format!("{sign} *{}* · {verb} · `{}`\n{}", what(values), record.id, tally.line());
+    let head = format!(
+        "{sign} *{}* · {verb} · `{}`\n{}",
+        what(values),
+        record.id,
+        tally.line()
+    );
     let mut blocks = vec![section(&block_id(values, "t"), &head)];
-    if record.state.is_open() && let Some(run) = &values.run {
-        let waves = record.plan.rollout.waves.len().max(1);
-        let wave = (run.wave.max(1) as usize).min(waves);
-        let line = if run.wave == 0 { "the first wave opens".to_owned() } else { format!("wave {wave} of {waves}") };
-        blocks.push(context(&block_id(values, "w"), &format!("{line} · the next opens when enough have passed: {}", wording::hop(record.plan.rollout.gate))));
+    if record.state.is_open()
+        && let Some(run) = &values.run
+    {
+        let waves = wave_sizes(&record.plan).len().max(1);
+        let wave = (run.wave as usize).min(waves);
+        let gate = wording::hop(record.plan.rollout.gate);
+        let line = match wave {
+            0 => "the first wave opens".to_owned(),
+            last if last == waves => format!("wave {wave} of {waves}, the last"),
+            _ => format!("wave {wave} of {waves} · the next opens when enough have: {gate}"),
+        };
+        blocks.push(context(&block_id(values, "w"), &line));
     }
-    if let Some(stop) = &values.stop && record.state.is_open() {
+    if let Some(stop) = &values.stop
+        && record.state.is_open()
+    {
         let holds = match (values.open_holds, stop.stop.freeze) {
             (0, _) => "Nothing is held.".to_owned(),
-            (held, true) => format!("{} stays held until it is resumed.", count(held, "computer")),
-            (held, false) => format!("{} is being given back what was taken away.", count(held, "computer")),
+            (held, true) => format!(
+                "{} stays held until it is resumed.",
+                count(held, "computer")
+            ),
+            (held, false) => format!(
+                "{} is being given back what was taken away.",
+                count(held, "computer")
+            ),
         };
         let scope = match &stop.stop.scope {
             StopScope::All => "everything",
@@ -384,14 +513,22 @@ fn decided(values: &CardValues) -> Rendered {
     if let Some(failures) = failures(values) {
         blocks.push(section(&block_id(values, "x"), &failures));
     }
-    let by: Vec<String> =
-        approvals(values).map(|decision| format!("{} {}", person(&decision.person), date_time(decision.at))).collect();
-    let by = if by.is_empty() { "nobody".into() } else { by.join(", ") };
+    let by: Vec<String> = approvals(values)
+        .map(|decision| format!("{} {}", person(&decision.person), date_time(decision.at)))
+        .collect();
+    let by = if by.is_empty() {
+        "nobody".into()
+    } else {
+        by.join(", ")
+    };
     blocks.push(context(
         &block_id(values, "c"),
         &format!("approved by {by} · proved in Okta, not by what a command answered · steps in the thread"),
     ));
-    Rendered { text: format!("{}: {} {verb}. {}.", record.id, what(values), tally.line()), blocks }
+    Rendered {
+        text: format!("{}: {} {verb}. {}.", record.id, what(values), tally.line()),
+        blocks,
+    }
 }
 
 /// How many repairs stand where.
@@ -414,9 +551,9 @@ impl Tally {
             let counter = match state {
                 RepairState::Managed | RepairState::CuredByItself => &mut tally.managed,
                 state if state.waits_for_sign_in() => &mut tally.sign_in,
-                RepairState::Preflight | RepairState::Acting { .. } | RepairState::Waiting { .. } => {
-                    &mut tally.under_way
-                }
+                RepairState::Preflight
+                | RepairState::Acting { .. }
+                | RepairState::Waiting { .. } => &mut tally.under_way,
                 RepairState::Queued => &mut tally.queued,
                 RepairState::NotFixed { .. } | RepairState::NeedsHuman { .. } => &mut tally.failed,
                 RepairState::Undone => &mut tally.undone,
@@ -456,7 +593,9 @@ fn failures(values: &CardValues) -> Option<String> {
     let told = |repair: &&crate::store::RepairRecord| {
         matches!(
             repair.state,
-            RepairState::NotFixed { .. } | RepairState::NeedsHuman { .. } | RepairState::Dropped { .. }
+            RepairState::NotFixed { .. }
+                | RepairState::NeedsHuman { .. }
+                | RepairState::Dropped { .. }
         )
     };
     let lines: Vec<String> = values
@@ -465,7 +604,8 @@ fn failures(values: &CardValues) -> Option<String> {
         .filter(told)
         .map(|repair| {
             let planned = values.proposal.plan.repairs.get(repair.position);
-            let name = planned.map_or_else(|| "a computer".into(), |planned| code(&planned.device_name));
+            let name =
+                planned.map_or_else(|| "a computer".into(), |planned| code(&planned.device_name));
             format!("{name} {}", escape(&wording::repair_state(&repair.state)))
         })
         .collect();
@@ -483,29 +623,57 @@ fn failures(values: &CardValues) -> Option<String> {
 /// Ended without a run: denied, expired, superseded, cured, stopped.
 fn closed(values: &CardValues) -> Rendered {
     let record = &values.proposal;
-    let reason = record.reason.as_deref().filter(|reason| !reason.trim().is_empty());
+    let reason = record
+        .reason
+        .as_deref()
+        .filter(|reason| !reason.trim().is_empty());
     let denied_by = values
         .decisions
         .iter()
         .rfind(|decision| decision.verdict == Verdict::Deny)
-        .map(|decision| format!("denied by {} {}", person(&decision.person), date_time(decision.at)));
+        .map(|decision| {
+            format!(
+                "denied by {} {}",
+                person(&decision.person),
+                date_time(decision.at)
+            )
+        });
     let (sign, line) = match record.state {
-        ProposalState::Denied => (":no_entry_sign:", denied_by.unwrap_or_else(|| "denied".into())),
+        ProposalState::Denied => (
+            ":no_entry_sign:",
+            denied_by.unwrap_or_else(|| "denied".into()),
+        ),
         ProposalState::Expired => (":hourglass:", "expired: nobody decided in time".into()),
         ProposalState::Superseded => (":fast_forward:", "superseded by a newer proposal".into()),
-        ProposalState::Cured => (":white_check_mark:", "every computer is managed by now; nothing to do".into()),
-        ProposalState::Stopped => {
-            (":octagonal_sign:", format!("stopped by {}", reason.map(person).unwrap_or_else(|| "a person".into())))
-        }
+        ProposalState::Cured => (
+            ":white_check_mark:",
+            "every computer is managed by now; nothing to do".into(),
+        ),
+        ProposalState::Stopped => (
+            ":octagonal_sign:",
+            format!(
+                "stopped by {}",
+                reason.map(person).unwrap_or_else(|| "a person".into())
+            ),
+        ),
         other => (":grey_question:", wording::proposal_state(other).to_owned()),
     };
     let because = match (record.state, reason) {
         (ProposalState::Denied, Some(reason)) => format!("\n“{}”", escape(reason)),
         _ => String::new(),
     };
-    let head = format!("{sign} ~{}~ · `{}`\n{line}{because}", what(values), record.id);
+    let head = format!(
+        "{sign} ~{}~ · `{}`\n{line}{because}",
+        what(values),
+        record.id
+    );
     Rendered {
-        text: format!("{}: {} – {}.", record.id, what(values), wording::proposal_state(record.state)),
+        text: format!(
+            "{}: {} – {}.",
+            record.id,
+            what(values),
+            wording::proposal_state(record.state)
+        ),
         blocks: vec![
             section(&block_id(values, "t"), &head),
             context(&block_id(values, "c"), &small_print(values)),
@@ -515,5 +683,8 @@ fn closed(values: &CardValues) -> Rendered {
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }

@@ -52,20 +52,41 @@ pub fn sign_in(values: &SignInValues<'_>) -> Rendered {
         [one] => (one.clone(), "it"),
         many => (many.join(", "), "each of them"),
     };
-    let check = format!("Sent by the device-repair bot. Unsure? Ask in <#{}>.", escape(values.channel));
+    let check = format!(
+        "Sent by the device-repair bot. Unsure? Ask in <#{}>.",
+        escape(values.channel)
+    );
     let text = match values.ask {
         Ask::First => format!(
             "Please sign in once with Okta FastPass on {names}. Its management certificate was renewed, and one sign-in on {them} proves it to Okta; until then company apps may stay closed."
         ),
-        Ask::Reminder => format!("A reminder: one sign-in with Okta FastPass on {names} is still missing."),
-        Ask::Also => format!("{names} needs the same: one sign-in with Okta FastPass on it, please."),
-        Ask::OtherDevice => format!("Thank you – but that was another device. It has to be {names} itself."),
-        Ask::Thanks => format!("Thank you! {} managed again.", if values.devices.len() > 1 { format!("{} are", count(values.devices.len(), "computer")) } else { format!("{names} is") }),
-        Ask::NotMine => "Thank you for telling. The IT team knows now, and you will not be reminded.".into(),
+        Ask::Reminder => {
+            format!("A reminder: one sign-in with Okta FastPass on {names} is still missing.")
+        }
+        Ask::Also => {
+            format!("{names} needs the same: one sign-in with Okta FastPass on it, please.")
+        }
+        Ask::OtherDevice => {
+            format!("Thank you – but that was another device. It has to be {names} itself.")
+        }
+        Ask::Thanks => format!(
+            "Thank you! {} managed again.",
+            if values.devices.len() > 1 {
+                format!("{} are", count(values.devices.len(), "computer"))
+            } else {
+                format!("{names} is")
+            }
+        ),
+        Ask::NotMine => {
+            "Thank you for telling. The IT team knows now, and you will not be reminded.".into()
+        }
         Ask::Later => "No problem, you will be reminded tomorrow.".into(),
     };
     if !matches!(values.ask, Ask::First | Ask::Reminder | Ask::Also) {
-        return Rendered { text, blocks: Vec::new() };
+        return Rendered {
+            text,
+            blocks: Vec::new(),
+        };
     }
     let mut open = button("s.open", "Open the sign-in page", values.user);
     open["url"] = json!(values.link);
@@ -88,11 +109,20 @@ pub fn announce(device: &str, channel: &str) -> Rendered {
     let text = format!(
         "A repair of {name} begins: Okta does not recognise it as managed. You need not do anything now; if one sign-in is needed at the end, you will be asked here."
     );
-    let check = format!("Sent by the device-repair bot. Unsure? Ask in <#{}>.", escape(channel));
-    Rendered { blocks: vec![section("n:t", &text), context("n:c", &check)], text }
+    let check = format!(
+        "Sent by the device-repair bot. Unsure? Ask in <#{}>.",
+        escape(channel)
+    );
+    Rendered {
+        blocks: vec![section("n:t", &text), context("n:c", &check)],
+        text,
+    }
 }
 
 /// A text that is markup already.
 pub fn plain(text: &str) -> Rendered {
-    Rendered { text: crate::chat::mrkdwn::shorten_marked(text, 3_900), blocks: Vec::new() }
+    Rendered {
+        text: crate::chat::mrkdwn::shorten_marked(text, 3_900),
+        blocks: Vec::new(),
+    }
 }

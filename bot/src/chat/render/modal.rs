@@ -23,13 +23,15 @@ const AGAIN: [(&str, &str); 3] = [
 
 /// The dialogue; `metadata` comes back with its submission.
 pub fn deny(record: &ProposalRecord, metadata: &str) -> Value {
-    let option = |(value, text): &(&str, &str)| {
-        json!({ "text": { "type": "plain_text", "text": text }, "value": value })
-    };
+    let option = |(value, text): &(&str, &str)| json!({ "text": { "type": "plain_text", "text": text }, "value": value });
     let reasons: Vec<Value> = REASONS.iter().map(option).collect();
     let again: Vec<Value> = AGAIN.iter().map(option).collect();
     let plan = &record.plan;
-    let head = format!("*{}*: {}", escape(&plan.title), crate::words::count(plan.repairs.len(), "computer"));
+    let head = format!(
+        "*{}*: {}",
+        escape(&plan.title),
+        crate::words::count(plan.repairs.len(), "computer")
+    );
     json!({
         "type": "modal", "callback_id": "p.deny", "private_metadata": metadata,
         "title": { "type": "plain_text", "text": shorten(&format!("Deny {}", record.id), 24) },

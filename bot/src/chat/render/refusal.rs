@@ -21,7 +21,8 @@ pub fn refused(refused: &Refused, settings: &Settings) -> String {
             escape(reason)
         ),
         Refused::Store(_) => {
-            "The database did not answer, so nothing was changed. Please try again in a moment.".into()
+            "The database did not answer, so nothing was changed. Please try again in a moment."
+                .into()
         }
     }
 }
@@ -76,7 +77,9 @@ fn because(refusal: &Refusal, settings: &Settings) -> String {
 fn names(by: &str) -> String {
     let one = |name: &str| match name.strip_prefix("cli:") {
         Some(_) => person(name),
-        None if name.starts_with(['U', 'W']) && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+        None if name.starts_with(['U', 'W'])
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+        {
             person(&format!("user:{name}"))
         }
         None => escape(name),
@@ -85,8 +88,14 @@ fn names(by: &str) -> String {
 }
 
 fn changes(changed: &[String]) -> String {
-    let added = changed.iter().filter(|change| change.starts_with("added ")).count();
-    let left = changed.iter().filter(|change| change.starts_with("left ")).count();
+    let added = changed
+        .iter()
+        .filter(|change| change.starts_with("added "))
+        .count();
+    let left = changed
+        .iter()
+        .filter(|change| change.starts_with("left "))
+        .count();
     match (added, left) {
         (0, 0) => "the plan changed".into(),
         (added, 0) => format!("{added} more"),

@@ -30,7 +30,12 @@ impl Pace {
     }
 
     /// When a post to this recipient may go out; `None`: now.
-    pub(super) fn post_after(&self, recipient: &str, now: DateTime<Utc>, speed: f64) -> Option<DateTime<Utc>> {
+    pub(super) fn post_after(
+        &self,
+        recipient: &str,
+        now: DateTime<Utc>,
+        speed: f64,
+    ) -> Option<DateTime<Utc>> {
         let last = self.posts.get(recipient)?;
         // A clock that was set back must not hold anything up.
         let free = *last + scaled(BETWEEN_POSTS, speed);
@@ -80,7 +85,10 @@ mod tests {
     fn a_fast_clock_waits_just_as_long_in_real_time() {
         let mut pace = Pace::default();
         pace.posted("channel", at(0));
-        assert_eq!(pace.post_after("channel", at(1_000), 600.0), Some(at(600_000)));
+        assert_eq!(
+            pace.post_after("channel", at(1_000), 600.0),
+            Some(at(600_000))
+        );
     }
 
     #[test]

@@ -27,21 +27,32 @@ pub(super) async fn render(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<Content>> {
     let payload = &message.payload;
-    let plain = |content| Some(Content { content, at_any_hour: true });
+    let plain = |content| {
+        Some(Content {
+            content,
+            at_any_hour: true,
+        })
+    };
     Ok(match message.kind.as_str() {
         kind::CARD => {
             let id = ProposalId::from(payload["proposal"].as_str().unwrap_or_default());
-            card_values(&deps.store, &deps.settings, &id, now).await?.map(|values| Content {
-                at_any_hour: values.evidence.blocked,
-                content: render::card(&values),
-            })
+            card_values(&deps.store, &deps.settings, &id, now)
+                .await?
+                .map(|values| Content {
+                    at_any_hour: values.evidence.blocked,
+                    content: render::card(&values),
+                })
         }
-        kind::ANNOUNCE => {
-            plain(render::announce(payload["device"].as_str().unwrap_or("your computer"), deps.channel()))
-        }
+        kind::ANNOUNCE => plain(render::announce(
+            payload["device"].as_str().unwrap_or("your computer"),
+            deps.channel(),
+        )),
         kind::SIGN_IN => {
-            let Ok(ask) = serde_json::from_value(payload["ask"].clone()) else { return Ok(None) };
-            let devices: Vec<String> = serde_json::from_value(payload["devices"].clone()).unwrap_or_default();
+            let Ok(ask) = serde_json::from_value(payload["ask"].clone()) else {
+                return Ok(None);
+            };
+            let devices: Vec<String> =
+                serde_json::from_value(payload["devices"].clone()).unwrap_or_default();
             let user = message.recipient.strip_prefix("okta:").unwrap_or_default();
             plain(render::sign_in(&SignInValues {
                 ask,
@@ -52,7 +63,9 @@ pub(super) async fn render(
             }))
         }
         // The text is markup, made where the message was written.
-        _ => payload["text"].as_str().and_then(|text| plain(render::plain(text))),
+        _ => payload["text"]
+            .as_str()
+            .and_then(|text| plain(render::plain(text))),
     })
 }
 
@@ -63,7 +76,9 @@ pub(crate) async fn card_values(
     id: &ProposalId,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<CardValues>> {
-    let Some(proposal) = store.proposal(id).await? else { return Ok(None) };
+    let Some(proposal) = store.proposal(id).await? else {
+        return Ok(None);
+    };
     let decisions = store.decisions(id).await?;
     let run = store.run_of_proposal(id).await?;
     let repairs = match &run {
@@ -71,16 +86,28 @@ pub(crate) async fn card_values(
         None => Vec::new(),
     };
     let holds = store.open_holds().await?;
-    let open_holds = holds.iter().filter(|hold| repairs.iter().any(|repair| repair.id == hold.repair)).count();
+    let open_holds = holds
+        .iter()
+        .filter(|hold| repairs.iter().any(|repair| repair.id == hold.repair))
+        .count();
     let concerns = |scope: &StopScope| match scope {
         StopScope::All => true,
         StopScope::Playbook(name) => *name == proposal.playbook,
         StopScope::Proposal(other) => other == id,
     };
-    let stop = store.active_stops().await?.into_iter().find(|stop| concerns(&stop.stop.scope));
+    let stop = store
+        .active_stops()
+        .await?
+        .into_iter()
+        .find(|stop| concerns(&stop.stop.scope));
     let groups = proposal.plan.approval.groups.iter();
     let approvers = groups
-        .map(|name| (name.clone(), settings.approvals.group(name).unwrap_or_default().to_vec()))
+        .map(|name| {
+            (
+                name.clone(),
+                settings.approvals.group(name).unwrap_or_default().to_vec(),
+            )
+        })
         .collect();
     Ok(Some(CardValues {
         evidence: CardEvidence::read(&proposal.evidence),
@@ -96,7 +123,7 @@ pub(crate) async fn card_values(
 }
 
 /// The company's own Okta page, never anything else. Which page a bare app id has is UNVERIFIED: Okta's documents show
-/// this one for OpenID Connect apps; a path of the org may be given instead of an id.
+/// this one for `OpenID` Connect apps; a path of the org may be given instead of an id.
 pub(super) fn sign_in_link(settings: &Settings) -> String {
     let org = settings.okta.org_url.trim_end_matches('/');
     match settings.okta.sign_in_app.as_deref() {
