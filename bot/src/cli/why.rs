@@ -11,7 +11,7 @@ use serde_json::{Value, json as value};
 use super::{
     Outcome,
     database::for_reading,
-    output::{Context, json, line},
+    output::{Context, json, line, width, wrap},
     render::{View, why as render},
 };
 use crate::{
@@ -70,7 +70,7 @@ pub(super) async fn run(context: &Context, args: WhyArgs) -> anyhow::Result<Outc
     if args.json {
         json(&value!({ "subjects": answers.iter().map(document).collect::<Vec<_>>() }))?;
     } else if answers.is_empty() {
-        line(&render::not_found(&args.query, &found.near));
+        line(&wrap(&render::not_found(&args.query, &found.near), width()));
     } else {
         let view = View::here(now);
         let texts: Vec<String> = answers

@@ -91,6 +91,15 @@ impl Store {
         Ok(())
     }
 
+    /// Number of the newest migration that the database has; 0 before the first.
+    pub async fn schema_version(&self) -> Result<i64, StoreError> {
+        let row: Option<(i64,)> = fetch_optional!(
+            self,
+            "SELECT schema_version FROM schema_compat WHERE id = 1"
+        )?;
+        Ok(row.map_or(0, |(version,)| version))
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let _: Option<(i64,)> = fetch_optional!(

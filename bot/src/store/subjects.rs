@@ -184,4 +184,20 @@ impl Store {
         )?;
         all(rows)
     }
+
+    /// Subjects whose key comes after `key`, in the order of their keys.
+    pub async fn subjects_after(
+        &self,
+        key: &str,
+        limit: u32,
+    ) -> Result<Vec<SubjectRecord>, StoreError> {
+        let rows: Vec<SubjectRow> = fetch_all!(
+            self,
+            "SELECT subject_key, device_id, user_id, login, serial_number, mdm, mdm_device_id, hash, document, \
+             changed_at FROM subjects WHERE subject_key > $1 ORDER BY subject_key LIMIT $2",
+            key,
+            i64::from(limit),
+        )?;
+        all(rows)
+    }
 }
