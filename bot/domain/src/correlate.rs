@@ -90,7 +90,13 @@ pub(crate) fn effective_links<'a>(
     observations: &'a Observations,
     device: &'a OktaDevice,
 ) -> impl Iterator<Item = &'a OktaDeviceUser> {
-    let confirmation = confirmation(observations, device);
+    links_of(confirmation(observations, device), device)
+}
+
+fn links_of<'a>(
+    confirmation: Option<&'a DeviceConfirmation>,
+    device: &'a OktaDevice,
+) -> impl Iterator<Item = &'a OktaDeviceUser> {
     let confirmed = confirmation
         .and_then(|confirmation| confirmation.users.as_deref())
         .unwrap_or_default();
@@ -166,7 +172,7 @@ impl<'a> Correlated<'a> {
         let observations = self.observations;
         let by_id = confirmation(observations, device);
         let mut users = 0;
-        for link in effective_links(observations, device) {
+        for link in links_of(by_id, device) {
             users += 1;
             if link.management_status != Some(ManagementStatus::Managed) {
                 let subject = self.bare_subject(at, Some(link));
@@ -270,32 +276,31 @@ fn mdm_only<'a>(
 fn index<'a>(observations: &'a Observations, joined: &Joined) -> FleetIndex<'a> {
     let devices = observations.okta.devices.len();
     let mut computers = 0u32;
-    let mut by_record: HashMap<RecordAt, u32> = HashMap::with_capacity(devices);
-    let mut by_serial: HashMap<u32, u32> = HashMap::with_capacity(devices);
-    let mut by_udid: HashMap<u32, u32> = HashMap::new();
+    // Every key is a small number already: plain tables instead of maps.
+    let mut by_record: Vec<Vec<Option<u32>>> = joined
+        .known_to_okta
+        .iter()
+        .map(|records| vec![None; records.len()])
+        .collect();
+    let mut by_serial: Vec<Option<u32>> = vec![None; joined.serial_count()];
+    let mut by_udid: Vec<Option<u32>> = vec![None; joined.udid_count()];
     let mut computer_of = Vec::with_capacity(devices);
     let mut serial_identifies = Vec::with_capacity(devices);
     for at in 0..devices {
-        let record = joined.matched[at];
         let serial = joined.serial(at);
-        let udid = joined.udid(at);
-        let known = record
-            .and_then(|record| by_record.get(&record))
-            .or_else(|| serial.and_then(|serial| by_serial.get(&serial)))
-            .or_else(|| udid.and_then(|udid| by_udid.get(&udid)))
-            .copied();
+        let mut slots = [
+            joined.matched[at]
+                .map(|place| &mut by_record[place.mdm as usize][place.record as usize]),
+            serial.map(|serial| &mut by_serial[serial as usize]),
+            joined.udid(at).map(|udid| &mut by_udid[udid as usize]),
+        ];
+        let known = slots.iter().flatten().find_map(|slot| **slot);
         let computer = known.unwrap_or_else(|| {
             computers += 1;
             computers - 1
         });
-        if let Some(record) = record {
-            by_record.entry(record).or_insert(computer);
-        }
-        if let Some(serial) = serial {
-            by_serial.entry(serial).or_insert(computer);
-        }
-        if let Some(udid) = udid {
-            by_udid.entry(udid).or_insert(computer);
+        for slot in slots.iter_mut().flatten() {
+            slot.get_or_insert(computer);
         }
         computer_of.push(computer);
         serial_identifies.push(serial.is_some());

@@ -89,6 +89,14 @@ pub(super) struct Joined {
 }
 
 impl Joined {
+    pub(super) fn serial_count(&self) -> usize {
+        self.serials.len()
+    }
+
+    pub(super) fn udid_count(&self) -> usize {
+        self.udids.len()
+    }
+
     /// The interned hardware UUID, likewise.
     pub(super) fn udid(&self, device: usize) -> Option<u32> {
         let keys = self.keys[device];
