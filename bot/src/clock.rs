@@ -28,17 +28,30 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// `speed` is `[clock] speed`.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the system's clock"
+    )]
     pub fn new(speed: f64) -> Self {
-        Self { start: Utc::now(), began: std::time::Instant::now(), speed }
+        Self {
+            start: Utc::now(),
+            began: std::time::Instant::now(),
+            speed,
+        }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the system's clock"
+    )]
     fn read(&self) -> DateTime<Utc> {
         if self.speed == 1.0 {
             return Utc::now();
         }
-        self.start + TimeDelta::milliseconds((self.began.elapsed().as_secs_f64() * 1000.0 * self.speed) as i64)
+        self.start
+            + TimeDelta::milliseconds(
+                (self.began.elapsed().as_secs_f64() * 1000.0 * self.speed) as i64,
+            )
     }
 }
 
@@ -51,7 +64,8 @@ impl Clock for SystemClock {
     async fn sleep_until(&self, at: DateTime<Utc>) {
         let left = (at - self.now()).num_milliseconds().max(0) as f64 / self.speed;
         // At most an hour at a time: the system's clock may be set.
-        tokio::time::sleep(Duration::from_millis(left as u64).min(Duration::from_secs(3_600))).await;
+        tokio::time::sleep(Duration::from_millis(left as u64).min(Duration::from_secs(3_600)))
+            .await;
     }
 
     fn speed(&self) -> f64 {

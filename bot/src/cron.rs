@@ -27,8 +27,15 @@ impl Crontab {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let [second, minute, hour, day, month, weekday] = match fields[..] {
             [minute, hour, day, month, weekday] => ["0", minute, hour, day, month, weekday],
-            [second, minute, hour, day, month, weekday] => [second, minute, hour, day, month, weekday],
-            _ => return Err(format!("`{text}` has {} fields; crontab has five or six", fields.len())),
+            [second, minute, hour, day, month, weekday] => {
+                [second, minute, hour, day, month, weekday]
+            }
+            _ => {
+                return Err(format!(
+                    "`{text}` has {} fields; crontab has five or six",
+                    fields.len()
+                ));
+            }
         };
         let weekday_set = weekdays(weekday)?;
         let build = |day: &str, weekday: &str| {
@@ -41,7 +48,10 @@ impl Crontab {
         } else {
             vec![build(day, &weekday_set)?]
         };
-        Ok(Self { schedules, interval: hour.contains(['*', '/']) })
+        Ok(Self {
+            schedules,
+            interval: hour.contains(['*', '/']),
+        })
     }
 
     /// The first run after `after`, in `zone`.
@@ -56,7 +66,8 @@ impl Crontab {
             // The wall clock is fed to the crate as if it were UTC.
             for wall in schedule.after(&Utc.from_utc_datetime(&from)) {
                 let wall = wall.naive_utc();
-                if best.is_some_and(|best| wall > best.with_timezone(&zone).naive_local() + margin) {
+                if best.is_some_and(|best| wall > best.with_timezone(&zone).naive_local() + margin)
+                {
                     break;
                 }
                 let runs = self.instants(wall, zone).into_iter().flatten();
@@ -82,7 +93,13 @@ impl Crontab {
                     let wall = wall + Duration::minutes(minutes);
                     wall - Duration::seconds(i64::from(chrono::Timelike::second(&wall)))
                 });
-                [minutes.filter_map(|wall| zone.from_local_datetime(&wall).earliest()).next().map(|at| at.to_utc()), None]
+                [
+                    minutes
+                        .filter_map(|wall| zone.from_local_datetime(&wall).earliest())
+                        .next()
+                        .map(|at| at.to_utc()),
+                    None,
+                ]
             }
         }
     }
@@ -98,13 +115,25 @@ fn weekdays(field: &str) -> Result<String, String> {
         let bad = || format!("`{part}` is no weekday");
         let day = |text: &str| -> Result<u32, String> {
             let name = text.to_ascii_lowercase();
-            if let Some(index) = DAYS.iter().position(|day| name == *day || (name.len() > 3 && full_name(&name) == *day)) {
+            if let Some(index) = DAYS
+                .iter()
+                .position(|day| name == *day || (name.len() > 3 && full_name(&name) == *day))
+            {
                 return Ok(index as u32);
             }
-            text.parse().ok().filter(|number| *number <= 7).ok_or_else(bad)
+            text.parse()
+                .ok()
+                .filter(|number| *number <= 7)
+                .ok_or_else(bad)
         };
         let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, step.parse::<u32>().ok().filter(|step| *step > 0).ok_or_else(bad)?),
+            Some((range, step)) => (
+                range,
+                step.parse::<u32>()
+                    .ok()
+                    .filter(|step| *step > 0)
+                    .ok_or_else(bad)?,
+            ),
             None => (part, 1),
         };
         let (first, last) = match range.split_once('-') {
@@ -126,7 +155,9 @@ fn weekdays(field: &str) -> Result<String, String> {
 
 fn full_name(name: &str) -> &str {
     match name {
-        "sunday" | "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" => &name[..3],
+        "sunday" | "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" => {
+            &name[..3]
+        }
         _ => "",
     }
 }
@@ -140,18 +171,28 @@ mod tests {
         let crontab = Crontab::parse(line).unwrap();
         let after: DateTime<Utc> = after.parse().unwrap();
         let next = crontab.next_after(after, zone.parse().unwrap()).unwrap();
-        next.with_timezone(&zone.parse::<Tz>().unwrap()).to_rfc3339()
+        next.with_timezone(&zone.parse::<Tz>().unwrap())
+            .to_rfc3339()
     }
 
     #[test]
     fn a_job_in_the_spring_gap_runs_at_the_first_valid_minute() {
-        assert_eq!(next("30 2 * * *", "America/New_York", "2027-03-14T05:00:00Z"), "2027-03-14T03:00:00-04:00");
+        assert_eq!(
+            next("30 2 * * *", "America/New_York", "2027-03-14T05:00:00Z"),
+            "2027-03-14T03:00:00-04:00"
+        );
     }
 
     #[test]
     fn a_fixed_job_in_the_doubled_hour_runs_once() {
-        assert_eq!(next("30 1 * * *", "America/New_York", "2027-11-07T04:00:00Z"), "2027-11-07T01:30:00-04:00");
-        assert_eq!(next("30 1 * * *", "America/New_York", "2027-11-07T05:30:00Z"), "2027-11-08T01:30:00-05:00");
+        assert_eq!(
+            next("30 1 * * *", "America/New_York", "2027-11-07T04:00:00Z"),
+            "2027-11-07T01:30:00-04:00"
+        );
+        assert_eq!(
+            next("30 1 * * *", "America/New_York", "2027-11-07T05:30:00Z"),
+            "2027-11-08T01:30:00-05:00"
+        );
     }
 
     #[test]
@@ -162,21 +203,43 @@ mod tests {
             at = next("*/30 * * * *", "America/New_York", &at);
             runs.push(at[11..].to_owned());
         }
-        assert_eq!(runs, ["01:00:00-04:00", "01:30:00-04:00", "01:00:00-05:00", "01:30:00-05:00", "02:00:00-05:00"]);
+        assert_eq!(
+            runs,
+            [
+                "01:00:00-04:00",
+                "01:30:00-04:00",
+                "01:00:00-05:00",
+                "01:30:00-05:00",
+                "02:00:00-05:00"
+            ]
+        );
     }
 
     #[test]
     fn weekdays_are_counted_as_crontab_does() {
         for sunday in ["0 7 * * 0", "0 7 * * 7", "0 7 * * Sun", "0 7 * * sunday"] {
-            assert_eq!(next(sunday, "UTC", "2026-11-24T00:00:00Z"), "2026-11-29T07:00:00+00:00", "{sunday}");
+            assert_eq!(
+                next(sunday, "UTC", "2026-11-24T00:00:00Z"),
+                "2026-11-29T07:00:00+00:00",
+                "{sunday}"
+            );
         }
-        assert_eq!(next("0 7 * * Fri-Sun", "UTC", "2026-11-28T08:00:00Z"), "2026-11-29T07:00:00+00:00");
+        assert_eq!(
+            next("0 7 * * Fri-Sun", "UTC", "2026-11-28T08:00:00Z"),
+            "2026-11-29T07:00:00+00:00"
+        );
     }
 
     #[test]
     fn two_restricted_day_fields_mean_either() {
-        assert_eq!(next("0 0 13 * 5", "UTC", "2026-11-24T00:00:00Z"), "2026-11-27T00:00:00+00:00");
-        assert_eq!(next("0 0 1 * 5", "UTC", "2026-11-27T12:00:00Z"), "2026-12-01T00:00:00+00:00");
+        assert_eq!(
+            next("0 0 13 * 5", "UTC", "2026-11-24T00:00:00Z"),
+            "2026-11-27T00:00:00+00:00"
+        );
+        assert_eq!(
+            next("0 0 1 * 5", "UTC", "2026-11-27T12:00:00Z"),
+            "2026-12-01T00:00:00+00:00"
+        );
     }
 
     #[test]

@@ -20,7 +20,9 @@ struct Window {
 impl Hours {
     /// Reads `always` or `Mon-Fri 08:00-18:00` (days also as `Mon,Wed`).
     pub fn parse(text: &str, zone: &str) -> Result<Self, String> {
-        let zone: Tz = zone.parse().map_err(|_| format!("`{zone}` is no IANA time zone"))?;
+        let zone: Tz = zone
+            .parse()
+            .map_err(|_| format!("`{zone}` is no IANA time zone"))?;
         if text == "always" {
             return Ok(Self { window: None, zone });
         }
@@ -47,20 +49,37 @@ impl Hours {
                 }
             }
         }
-        Ok(Self { window: Some(Window { days: list, from, to }), zone })
+        Ok(Self {
+            window: Some(Window {
+                days: list,
+                from,
+                to,
+            }),
+            zone,
+        })
     }
 
     /// The first moment at or after `at` inside the hours.
     pub fn next_open(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        let Some(window) = &self.window else { return at };
+        let Some(window) = &self.window else {
+            return at;
+        };
         let local = at.with_timezone(&self.zone);
         for offset in 0..=8 {
-            let Some(date) = local.date_naive().checked_add_days(Days::new(offset)) else { break };
+            let Some(date) = local.date_naive().checked_add_days(Days::new(offset)) else {
+                break;
+            };
             if !window.days.contains(&date.weekday()) {
                 continue;
             }
-            let opens = self.zone.from_local_datetime(&date.and_time(window.from)).earliest();
-            let closes = self.zone.from_local_datetime(&date.and_time(window.to)).latest();
+            let opens = self
+                .zone
+                .from_local_datetime(&date.and_time(window.from))
+                .earliest();
+            let closes = self
+                .zone
+                .from_local_datetime(&date.and_time(window.to))
+                .latest();
             match (opens, closes) {
                 (Some(opens), _) if at <= opens => return opens.with_timezone(&Utc),
                 (_, Some(closes)) if at < closes => return at,
@@ -89,20 +108,37 @@ mod tests {
     #[test]
     fn a_card_of_friday_evening_waits_for_monday_morning() {
         let hours = Hours::parse("Mon-Fri 08:00-18:00", "Europe/Berlin").unwrap();
-        assert_eq!(hours.next_open(at("2026-11-27T17:30:00Z")), at("2026-11-30T07:00:00Z"));
-        assert_eq!(hours.next_open(at("2026-11-30T07:00:00Z")), at("2026-11-30T07:00:00Z"));
+        assert_eq!(
+            hours.next_open(at("2026-11-27T17:30:00Z")),
+            at("2026-11-30T07:00:00Z")
+        );
+        assert_eq!(
+            hours.next_open(at("2026-11-30T07:00:00Z")),
+            at("2026-11-30T07:00:00Z")
+        );
         assert!(hours.is_open(at("2026-11-30T16:59:59Z")));
         assert!(!hours.is_open(at("2026-11-30T17:00:00Z")));
     }
 
     #[test]
     fn always_is_open() {
-        assert!(Hours::parse("always", "UTC").unwrap().is_open(at("2026-11-29T03:00:00Z")));
+        assert!(
+            Hours::parse("always", "UTC")
+                .unwrap()
+                .is_open(at("2026-11-29T03:00:00Z"))
+        );
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "Mon", "Mon-Fri", "Mon-Fri 18:00-08:00", "Foo 08:00-18:00", "Mon-Fri 8-18"] {
+        for text in [
+            "",
+            "Mon",
+            "Mon-Fri",
+            "Mon-Fri 18:00-08:00",
+            "Foo 08:00-18:00",
+            "Mon-Fri 8-18",
+        ] {
             assert!(Hours::parse(text, "UTC").is_err(), "{text}");
         }
     }

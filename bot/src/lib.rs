@@ -7,10 +7,28 @@
 
 pub use unstuck_domain as domain;
 
+pub mod app;
+pub mod approvals;
+pub mod chat;
+pub mod cli;
 pub mod clock;
 pub mod cron;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod executor;
+pub mod fresh;
 pub mod hours;
+pub mod ids;
+pub mod library;
+pub mod node;
+pub mod observer;
+pub mod pass;
+pub mod report;
+pub mod serve;
 pub mod settings;
+pub mod sign_in;
 pub mod store;
-
+pub mod sweep;
+pub mod telemetry;
+pub mod wording;
 pub mod words;

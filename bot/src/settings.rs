@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub use duration::parse_duration;
 pub use load::{Environment, load, locate};
-pub use problem::{Problem, Problems};
+pub use problem::{Place, Problem, Problems};
 pub use secret::SecretRef;
 
 /// Everything that a deployment can say. Each field's meaning and default stands in `deploy/unstuck.toml`.
@@ -76,7 +76,9 @@ pub struct Database {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: "sqlite://unstuck.db".into() }
+        Self {
+            url: "sqlite://unstuck.db".into(),
+        }
     }
 }
 
@@ -216,7 +218,10 @@ pub struct Detect {
 
 impl Default for Detect {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(24 * 3600), confirmations: 1 }
+        Self {
+            grace: Duration::from_secs(24 * 3600),
+            confirmations: 1,
+        }
     }
 }
 
@@ -256,7 +261,12 @@ pub struct Approvals {
 
 impl Default for Approvals {
     fn default() -> Self {
-        Self { approvers: Vec::new(), hours: "always".into(), timezone: "UTC".into(), groups: BTreeMap::new() }
+        Self {
+            approvers: Vec::new(),
+            hours: "always".into(),
+            timezone: "UTC".into(),
+            groups: BTreeMap::new(),
+        }
     }
 }
 
@@ -285,7 +295,11 @@ pub struct Safety {
 
 impl Default for Safety {
     fn default() -> Self {
-        Self { mode: Mode::Observe, stop_file: "unstuck.stop".into(), first_day_cap: 10 }
+        Self {
+            mode: Mode::Observe,
+            stop_file: "unstuck.stop".into(),
+            first_day_cap: 10,
+        }
     }
 }
 
@@ -321,7 +335,9 @@ pub struct Web {
 
 impl Default for Web {
     fn default() -> Self {
-        Self { bind: "127.0.0.1:8080".into() }
+        Self {
+            bind: "127.0.0.1:8080".into(),
+        }
     }
 }
 
@@ -345,7 +361,10 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info".into() }
+        Self {
+            format: LogFormat::Text,
+            level: "info".into(),
+        }
     }
 }
 
@@ -401,7 +420,10 @@ impl Settings {
     /// The database URL with a relative SQLite file resolved.
     pub fn database_url(&self) -> String {
         match self.database.url.strip_prefix("sqlite://") {
-            Some(file) => format!("sqlite://{}", self.path(std::path::Path::new(file)).display()),
+            Some(file) => format!(
+                "sqlite://{}",
+                self.path(std::path::Path::new(file)).display()
+            ),
             None => self.database.url.clone(),
         }
     }
@@ -409,11 +431,41 @@ impl Settings {
     /// Attestation settings of one MDM: its own where it has them, else the common ones.
     pub fn attestation_of(&self, mdm: &Mdm) -> Attestation {
         Attestation {
-            subject_pattern: mdm.subject_pattern.clone().unwrap_or_else(|| self.attestation.subject_pattern.clone()),
-            issuers: mdm.issuers.clone().unwrap_or_else(|| self.attestation.issuers.clone()),
-            scep_profiles: mdm.scep_profiles.clone().unwrap_or_else(|| self.attestation.scep_profiles.clone()),
-            scep_url: mdm.scep_url.clone().or_else(|| self.attestation.scep_url.clone()),
+            subject_pattern: mdm
+                .subject_pattern
+                .clone()
+                .unwrap_or_else(|| self.attestation.subject_pattern.clone()),
+            issuers: mdm
+                .issuers
+                .clone()
+                .unwrap_or_else(|| self.attestation.issuers.clone()),
+            scep_profiles: mdm
+                .scep_profiles
+                .clone()
+                .unwrap_or_else(|| self.attestation.scep_profiles.clone()),
+            scep_url: mdm
+                .scep_url
+                .clone()
+                .or_else(|| self.attestation.scep_url.clone()),
         }
+    }
+}
+
+/// The place of a problem that concerns a table of the settings file.
+pub fn place_of_file(file: &std::path::Path, table: &str) -> Place {
+    // The line of the table's header, so that the problem can be found.
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let (kind, name) = table.split_once('.').unwrap_or((table, ""));
+    let header = |line: &str| line.trim_start().starts_with(&format!("[{kind}]")) || line.trim_start().starts_with(&format!("[[{kind}]]"));
+    let lines: Vec<&str> = text.lines().collect();
+    let headers = lines.iter().enumerate().filter(|(_, line)| header(line));
+    let found = headers.map(|(index, _)| index).find(|index| {
+        name.is_empty()
+            || lines[*index..].iter().take(4).any(|line| line.contains("name") && line.contains(&format!("\"{name}\"")))
+    });
+    match found {
+        Some(index) => Place::Line { file: file.into(), line: index + 1, excerpt: lines[index].into() },
+        None => Place::File(file.into()),
     }
 }
 

@@ -28,7 +28,11 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// `1 Mac`, `2 Macs`, `12,480 devices`.
 pub fn count(number: usize, singular: &str) -> String {
-    format!("{} {singular}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
+    format!(
+        "{} {singular}{}",
+        thousands(number as u64),
+        if number == 1 { "" } else { "s" }
+    )
 }
 
 /// `12,480`

@@ -1,0 +1,183 @@
+//! The whole loop against the simulated vendors: sweep, card, click, repair, proof, and every way in which it ends.
+
+use chrono::TimeDelta;
+use simulator::{FleetOptions, Mdm, Persona, ScriptedDevice};
+use unstuck::domain::{ProposalId, ProposalState, RepairState};
+
+use crate::support::{Wish, World, ended, reason};
+
+/// These computers beside a healthy one in each MDM: an MDM without any record is not read whole at the first sweep.
+fn scripted(mut devices: Vec<ScriptedDevice>) -> Wish {
+    devices.extend([Mdm::Jamf, Mdm::Intune].map(|mdm| ScriptedDevice::new("healthy", mdm)));
+    Wish { fleet: FleetOptions::scripted(devices), ..Wish::default() }
+}
+
+/// Sweeps and returns the one proposal of a playbook.
+async fn proposed(world: &World, playbook: &str) -> ProposalId {
+    let document = world.sweep().await;
+    assert!(document.sweep.complete, "{:?}", document.sweep.incomplete);
+    let proposals: Vec<_> = document.proposals.iter().filter(|one| one.playbook.as_str() == playbook).collect();
+    let held: Vec<_> =
+        document.findings.iter().map(|one| (one.cause.name(), one.why_not, one.why_not_detail.clone())).collect();
+    assert_eq!(proposals.len(), 1, "one proposal for {playbook}: {held:?}");
+    proposals[0].id.clone().expect("an id")
+}
+
+/// One computer with one cause is repaired with its playbook and proved managed.
+async fn is_repaired(cause: &str, mdm: Mdm, playbook: &str) -> World {
+    let world = World::start(scripted(vec![ScriptedDevice::new(cause, mdm).owner("ann@acme.example")])).await;
+    let id = proposed(&world, playbook).await;
+    world.approve(&id).await;
+    let state = world.finish(&id, 14).await;
+    let repair = world.repair(&id).await;
+    assert_eq!(ended(&repair), "managed", "{cause}: {state:?}, {}, {:#?}", reason(&repair), repair.hops);
+    assert_eq!(state, ProposalState::Done);
+    world.pass(TimeDelta::minutes(5), TimeDelta::minutes(1)).await;
+    world.assert_safe().await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_certificate_on_a_mac_is_renewed_through_the_hold_group_and_proved() {
+    let world = is_repaired("cert_expired", Mdm::Jamf, "redeliver-scep-profile").await;
+    let kinds: Vec<String> = world.sim.ledger().effects().into_iter().map(|effect| effect.kind).collect();
+    let position = |kind: &str| kinds.iter().position(|one| one == kind).unwrap_or_else(|| panic!("no {kind} in {kinds:?}"));
+    assert!(position("jamf.group.member.add") < position("jamf.group.member.remove"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_sign_in_is_asked_for_and_proved() {
+    is_repaired("fastpass_no_signin_since_cert", Mdm::Jamf, "request-fastpass-sign-in").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_certificate_on_a_pc_is_renewed_and_proved() {
+    is_repaired("cert_expired", Mdm::Intune, "redeliver-scep-profile").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_profile_is_sent_once_more() {
+    is_repaired("profile_failed", Mdm::Jamf, "resend-failed-profile").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mac_outside_the_scope_gets_the_profile() {
+    is_repaired("profile_not_in_scope", Mdm::Jamf, "assign-scep-profile").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_outside_the_rule_is_added_to_the_fastpass_group() {
+    is_repaired("policy_user_out_of_scope", Mdm::Jamf, "assign-fastpass-policy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_never_signs_in_leaves_a_named_end() {
+    let device = ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf).persona(Persona::Never);
+    let world = World::start(scripted(vec![device])).await;
+    let id = proposed(&world, "request-fastpass-sign-in").await;
+    world.approve(&id).await;
+    let state = world.finish(&id, 30).await;
+    let repair = world.repair(&id).await;
+    assert_eq!(ended(&repair), "not_fixed");
+    assert_eq!(state, ProposalState::DoneWithFailures);
+    world.assert_safe().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mac_that_goes_offline_inside_the_hold_group_is_taken_out_again() {
+    let device = ScriptedDevice::new("cert_expired", Mdm::Jamf).serial("C02OFFLINE1");
+    let world = World::start(scripted(vec![device])).await;
+    let id = proposed(&world, "redeliver-scep-profile").await;
+    world.approve(&id).await;
+    // Until the device is in the hold group; then it is gone.
+    world.sim.world().take_offline("C02OFFLINE1");
+    world.finish(&id, 20).await;
+    let repair = world.repair(&id).await;
+    assert_eq!(ended(&repair), "not_fixed", "{}", reason(&repair));
+    world.pass(TimeDelta::minutes(10), TimeDelta::minutes(1)).await;
+    let hold = world.sim.connection().jamf.hold_group.clone();
+    assert!(!world.sim.world().is_mdm_group_member(&hold, "C02OFFLINE1"), "it is still held");
+    world.assert_safe().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_changed_after_approval_is_dropped_with_the_reason() {
+    let device = ScriptedDevice::new("cert_expired", Mdm::Jamf).serial("C02DRIFT01");
+    let world = World::start(scripted(vec![device])).await;
+    let id = proposed(&world, "redeliver-scep-profile").await;
+    let plan = world.proposal(&id).await.plan;
+    world.sim.world().suspend_device(plan.repairs[0].subjects[0].device_id.as_str());
+    world.approve(&id).await;
+    let state = world.finish(&id, 2).await;
+    let repair = world.repair(&id).await;
+    assert_eq!(ended(&repair), "dropped");
+    assert!(reason(&repair).to_lowercase().contains("suspended"), "{}", reason(&repair));
+    assert_eq!(state, ProposalState::DoneWithFailures);
+    assert_eq!(world.sim.ledger().effects_of("jamf"), vec![], "nothing was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_canary_keeps_the_rest_untouched() {
+    let devices = (0..4).map(|n| ScriptedDevice::new("cert_expired", Mdm::Jamf).serial(&format!("C02CANARY{n}"))).collect();
+    let world = World::start(scripted(devices)).await;
+    let id = proposed(&world, "redeliver-scep-profile").await;
+    for n in 0..4 {
+        world.sim.world().take_offline(&format!("C02CANARY{n}"));
+    }
+    world.approve(&id).await;
+    world.finish(&id, 20).await;
+    let repairs = world.repairs(&id).await;
+    let count = |word: &str| repairs.iter().filter(|repair| ended(repair) == word).count();
+    assert_eq!((count("not_fixed"), count("dropped")), (1, 3), "{:?}", repairs.iter().map(|r| (ended(r), reason(r))).collect::<Vec<_>>());
+    let touched: std::collections::BTreeSet<String> =
+        world.sim.ledger().effects_of("jamf.group").into_iter().map(|effect| effect.target).collect();
+    assert!(touched.len() <= 1, "only the canary was touched: {touched:?}");
+    world.assert_safe().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_restores_what_was_begun() {
+    let device = ScriptedDevice::new("cert_expired", Mdm::Jamf).serial("C02STOPPED");
+    let world = World::start(scripted(vec![device])).await;
+    let id = proposed(&world, "redeliver-scep-profile").await;
+    world.approve(&id).await;
+    world.sim.world().take_offline("C02STOPPED");
+    let hold = world.sim.connection().jamf.hold_group.clone();
+    for _ in 0..40 {
+        if world.sim.world().is_mdm_group_member(&hold, "C02STOPPED") {
+            break;
+        }
+        world.pass(TimeDelta::minutes(2), TimeDelta::minutes(1)).await;
+    }
+    assert!(world.sim.world().is_mdm_group_member(&hold, "C02STOPPED"), "it never got into the hold group");
+    let approver = world.approver();
+    world.sim.slack().slash(&approver, &world.channel(), &format!("/unstuck stop {id} looks wrong")).await.expect("a reply");
+    world.until("the stop", async || (!world.server.store.active_stops().await.expect("stops").is_empty()).then_some(())).await;
+    let state = world.finish(&id, 2).await;
+    let repair = world.repair(&id).await;
+    assert_eq!((ended(&repair), state), ("stopped", ProposalState::Stopped), "{}", reason(&repair));
+    assert!(!world.sim.world().is_mdm_group_member(&hold, "C02STOPPED"), "it is still held");
+    world.pass(TimeDelta::minutes(5), TimeDelta::minutes(1)).await;
+    world.assert_safe().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_computer_that_was_cured_before_its_repair_is_left_alone() {
+    let device = ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf).owner("cured@acme.example");
+    let world = World::start(scripted(vec![device])).await;
+    let id = proposed(&world, "request-fastpass-sign-in").await;
+    let subject = world.proposal(&id).await.plan.repairs[0].subjects[0].clone();
+    world.sim.world().sign_in_with_fastpass(subject.user_id.as_str(), subject.device_id.as_str());
+    world.approve(&id).await;
+    world.finish(&id, 2).await;
+    assert_eq!(world.repair(&id).await.state, RepairState::CuredByItself);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_loop_works_with_a_service_app_and_dpop() {
+    let device = ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf);
+    let world = World::start(Wish { oauth: true, ..scripted(vec![device]) }).await;
+    let document = world.sweep().await;
+    assert!(document.sweep.complete, "{:?}", document.sweep.incomplete);
+    assert_eq!(document.proposals.len(), 1);
+}
