@@ -32,6 +32,8 @@ pub struct Node {
     /// When the last successful beat was sent, in milliseconds of CLOCK_BOOTTIME.
     beat_sent: AtomicU64,
     held: Mutex<BTreeMap<String, LeaseProof>>,
+    /// Sweeps and log polls of this process share one lease; the first to end would give it back under the other.
+    observer_turn: tokio::sync::Mutex<()>,
     /// Foreign leases as they were first seen unchanged.
     watched: Mutex<BTreeMap<String, (LeaseSeen, u64)>>,
 }
@@ -44,6 +46,7 @@ impl Node {
             store,
             beat_sent: AtomicU64::new(0),
             held: Mutex::default(),
+            observer_turn: tokio::sync::Mutex::default(),
             watched: Mutex::default(),
         })
     }
@@ -85,6 +88,11 @@ impl Node {
                 () = tokio::time::sleep(Duration::from_millis(250)) => {}
             }
         }
+    }
+
+    /// The turn of this process's sweeps and log polls; held around the observer lease.
+    pub fn observer_turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.observer_turn
     }
 
     /// Gives a lease back.

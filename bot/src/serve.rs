@@ -253,6 +253,10 @@ impl Pass for LogPoll {
         if now - cursor.reached_at < LOG_POLL {
             return Ok(Some(cursor.reached_at + LOG_POLL));
         }
+        // A sweep of this process reads the log itself.
+        let Ok(_turn) = self.node.observer_turn().try_lock() else {
+            return Ok(Some(now + TimeDelta::seconds(10)));
+        };
         let Some(proof) = self.node.take(OBSERVER_LEASE).await? else {
             return Ok(Some(now + TimeDelta::seconds(10)));
         };

@@ -60,6 +60,7 @@ impl Sweeper {
     /// Sweeps under the observer lease. If another sweep runs already, waits for it and returns its document.
     pub async fn sweep(&self, progress: &dyn Progress, stop: &CancellationToken) -> anyhow::Result<SweepDocument> {
         let joined = self.store.running_sweep().await?;
+        let _turn = self.node.observer_turn().lock().await;
         let proof = self
             .node
             .take_waiting(OBSERVER_LEASE, stop)

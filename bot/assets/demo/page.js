@@ -62,7 +62,7 @@ let ticking = null;
 function setClock(shown) {
   ticking = { ...shown, at: Date.parse(shown.now), seen: performance.now() };
   const stands = shown.paused || shown.held;
-  $("run").textContent = shown.paused ? "▶" : "⏸";
+  $("run").classList.toggle("paused", shown.paused);
   $("run").setAttribute("aria-label", shown.paused ? "Let the time run" : "Pause the time");
   $("run").title = $("run").getAttribute("aria-label");
   const minutes = shown.speed / 60;
@@ -170,7 +170,7 @@ function drawSlack(document) {
     return {
       key: `${shown.id} ${one.ts} ${one.ephemeral_to ?? ""}`,
       content: JSON.stringify([one, below]) + names.length,
-      make: () => message(one, below, state, { pick: picked(shown) }),
+      make: () => message(one, below, state, { pick: picked }),
     };
   }));
   if (log.dataset.shown !== shown.id + shown.person) {
@@ -179,24 +179,28 @@ function drawSlack(document) {
   } else if (atEnd && log.scrollTop > 0) log.scrollTop = log.scrollHeight;
 }
 
-// A click on a message, after its confirm dialog.
-const picked = (conversation) => async (one, action, block, option, origin, button) => {
+// A click on a message, after its confirm dialog, as whoever the visitor is at that moment.
+function picked(one, action, block, option, origin, button) {
   const send = async () => {
     if (button) button.disabled = true;
-    await post("click", { as: conversation.person, channel: conversation.id, ts: one.ts, action, block, option });
+    await post("click", { as: visible().person, channel: one.channel, ts: one.ts, action, block, option });
     setTimeout(() => { if (button) button.disabled = false; }, 400);
-    if (one.ephemeral_to || state.document.you) setTimeout(showAnswer, 500);
+    watchForAnswer();
   };
   if (origin.confirm) confirm(origin.confirm, send);
   else send();
-};
+}
+
+// An answer that only this person sees may take a moment.
+function watchForAnswer() {
+  for (const wait of [400, 1200, 2500]) setTimeout(showAnswer, wait);
+}
 
 // An answer that only this person sees stands at the end: show it.
 let answered = 0;
 async function showAnswer() {
   await refresh();
-  const shown = visible();
-  const newest = Math.max(0, ...(shown?.ephemerals ?? []).map((one) => Number(one.ts)));
+  const newest = Math.max(0, ...(visible()?.ephemerals ?? []).map((one) => Number(one.ts)));
   if (newest > answered) {
     answered = newest;
     $("messages").scrollTop = $("messages").scrollHeight;
@@ -235,7 +239,7 @@ function drawModal(document) {
     event.preventDefault();
     const answer = await post("submit", { as: person, view: view.id, values: read() });
     for (const node of dialog.querySelectorAll("[data-error]")) node.textContent = answer?.errors?.[node.dataset.error] ?? "";
-    if (answer && !answer.errors) setTimeout(showAnswer, 500);
+    if (answer && !answer.errors) watchForAnswer();
   };
   const close = () => post("close", { as: person, view: view.id });
   dialog.oncancel = (event) => { event.preventDefault(); close(); };
@@ -388,10 +392,7 @@ $("say").addEventListener("submit", async (event) => {
   if (!text || !shown) return;
   const sent = await post("say", { as: shown.person, channel: shown.id, text });
   if (sent) $("text").value = "";
-  setTimeout(async () => {
-    await showAnswer();
-    $("messages").scrollTop = $("messages").scrollHeight;
-  }, 400);
+  watchForAnswer();
 });
 for (const name of ["slack", "fleet"]) {
   $(`tab-${name}`).addEventListener("click", () => {

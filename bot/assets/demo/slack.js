@@ -13,9 +13,10 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+// Circles are drawn: not every machine has a font with coloured ones.
+const DOTS = /:(?:large_)?(yellow|green|orange|blue|red|white|black)_circle:/g;
 const EMOJI = {
-  white_check_mark: "✅", large_yellow_circle: "🟡", large_green_circle: "🟢", large_orange_circle: "🟠",
-  large_blue_circle: "🔵", red_circle: "🔴", large_red_circle: "🔴", white_circle: "⚪", black_circle: "⚫",
+  white_check_mark: "✅",
   warning: "⚠️", x: "❌", no_entry: "⛔", no_entry_sign: "🚫", hourglass: "⌛", hourglass_flowing_sand: "⏳",
   alarm_clock: "⏰", rotating_light: "🚨", wave: "👋", lock: "🔒", key: "🔑", mag: "🔍", computer: "💻",
   zzz: "💤", clock1: "🕐", arrow_right: "➡️", octagonal_sign: "🛑", stop_sign: "🛑", information_source: "ℹ️",
@@ -34,6 +35,18 @@ export const full = (date) => `${DAYS[date.getUTCDay()]} ${date.getUTCDate()} ${
 const unescape = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 const emoji = (text) => text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => EMOJI[name] ?? whole);
 const plain = (text) => emoji(unescape(text));
+
+function dots(line) {
+  const out = [];
+  let last = 0;
+  for (const match of line.matchAll(DOTS)) {
+    if (match.index > last) out.push(document.createTextNode(plain(line.slice(last, match.index))));
+    out.push(el("span", { class: `dot ${match[1]}`, "aria-hidden": "true" }));
+    last = match.index + match[0].length;
+  }
+  if (last < line.length) out.push(document.createTextNode(plain(line.slice(last))));
+  return out;
+}
 
 // `<!date^ts^format^link|fallback>`; the simulated company lives in UTC.
 function dated(seconds, format, fallback) {
@@ -78,7 +91,7 @@ export function mrkdwn(text, names) {
   const words = (piece) => {
     piece.split("\n").forEach((line, index) => {
       if (index > 0) out.push(el("br"));
-      if (line) out.push(document.createTextNode(plain(line)));
+      if (line) out.push(...dots(line));
     });
   };
   for (const match of text.matchAll(INLINE)) {
@@ -197,7 +210,7 @@ export function message(one, replies, state, handlers) {
   else body.append(...mrkdwn(one.text, names));
   if (one.edited_ts) body.append(el("span", { class: "edited" }, " (edited)"));
   const content = el("div", {},
-    one.ephemeral_to && el("div", { class: "only" }, "👁 Only visible to you"),
+    one.ephemeral_to && el("div", { class: "only" }, "Only visible to you"),
     el("div", { class: "by" }, name, bot && el("span", { class: "app-tag" }, "APP"), el("time", { class: "time", title: full(at) }, day(at))),
     body);
   if (replies.length > 0) content.append(thread(one, replies, state, handlers));

@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Outcome, output, progress::SweepProgress};
 use crate::{
-    demo::{Demo, Options},
+    demo::{Demo, Line, Options},
     settings::Log,
     words::{count, thousands},
 };
@@ -150,7 +150,7 @@ async fn tell(demo: Arc<Demo>, stop: CancellationToken) {
     loop {
         let lines = story.borrow_and_update().clone();
         for line in &lines[told..] {
-            output::line(&line.text());
+            output::line(&in_columns(line));
         }
         if told == 0 && !lines.is_empty() {
             hint.as_mut().reset(tokio::time::Instant::now() + HINT_AFTER);
@@ -170,6 +170,14 @@ async fn tell(demo: Arc<Demo>, stop: CancellationToken) {
             }
         }
     }
+}
+
+/// The words of a line stay in their column.
+fn in_columns(line: &Line) -> String {
+    let head = line.head();
+    let indent = " ".repeat(head.chars().count());
+    let words = output::wrap(&line.words, output::width().saturating_sub(indent.len()).max(40));
+    format!("{head}{}", words.replace('\n', &format!("\n{indent}")))
 }
 
 async fn stop_on_signal(stop: CancellationToken) {

@@ -169,7 +169,12 @@ fn judge_effects(effects: &[RecordedEffect], approved: &[Approved<'_>]) -> Effec
             times.0 += 1;
         }
     }
-    judged.doubled = seen.values().map(|(times, planned)| times.saturating_sub(*planned)).sum();
+    for ((kind, target, after), (times, planned)) in seen {
+        if times > planned {
+            tracing::warn!(kind, target, after, times, planned, "an effect happened more often than it was planned");
+            judged.doubled += times - planned;
+        }
+    }
     judged
 }
 

@@ -214,9 +214,10 @@ fn step(picture: &Picture, now: chrono::DateTime<chrono::Utc>) -> TimeDelta {
     let queued = picture.repairs.iter().any(|repair| repair.state == RepairState::Queued);
     let by_proof = picture.repairs.iter().any(|repair| !repair.state.is_end() && repair.state.waits_for_hop() && !repair.state.waits_for_sign_in());
     match next {
-        Some(next) => (next - now).clamp(TimeDelta::seconds(30), TimeDelta::hours(1)),
+        // Each look costs requests of Okta's budget, of every repair that is open.
+        Some(next) => (next - now).clamp(TimeDelta::minutes(5), TimeDelta::hours(1)),
         None if by_proof || queued => TimeDelta::minutes(30),
-        None => TimeDelta::hours(8),
+        None => TimeDelta::days(1),
     }
 }
 
@@ -228,7 +229,7 @@ async fn settle(demo: &Arc<Demo>, began: Instant) -> anyhow::Result<()> {
         let now = demo.time.now();
         let picture = picture(demo);
         let due = |at: Option<chrono::DateTime<chrono::Utc>>| at.is_some_and(|at| at <= now);
-        let busy = picture.sweeping || picture.repairs.iter().any(|repair| !repair.state.is_end() && due(repair.next_look_at));
+        let busy = picture.sweeping.is_some() || picture.repairs.iter().any(|repair| !repair.state.is_end() && due(repair.next_look_at));
         if busy {
             quiet_since = Instant::now();
         }

@@ -7,7 +7,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Query, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{
@@ -33,6 +33,11 @@ const CONTENT_POLICY: &str =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The page's own files, in the binary; a debug build reads them from the source.
+#[derive(rust_embed::Embed)]
+#[folder = "assets/demo"]
+struct Assets;
+
 /// What every handler gets.
 #[derive(Clone)]
 struct Page {
@@ -51,10 +56,8 @@ pub(super) async fn serve(
     let page = Page { demo, changes: watch::Sender::default(), stop: stop.clone() };
     let noticing = tokio::spawn(notice(page.clone()));
     let router = Router::new()
-        .route("/", get(|| file("text/html; charset=utf-8", include_str!("../../assets/demo/index.html"))))
-        .route("/style.css", get(|| file("text/css; charset=utf-8", include_str!("../../assets/demo/style.css"))))
-        .route("/page.js", get(|| file("text/javascript; charset=utf-8", include_str!("../../assets/demo/page.js"))))
-        .route("/slack.js", get(|| file("text/javascript; charset=utf-8", include_str!("../../assets/demo/slack.js"))))
+        .route("/", get(|| file(Path("index.html".into()))))
+        .route("/{file}", get(file))
         .route("/api/state", get(state::state))
         .route("/api/events", get(events))
         .route("/api/stuck", get(stuck))
@@ -72,8 +75,15 @@ pub(super) async fn serve(
     Ok(served?)
 }
 
-async fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
+async fn file(Path(name): Path<String>) -> Response {
+    let Some(file) = Assets::get(&name) else { return refuse(StatusCode::NOT_FOUND, "no such file") };
+    let kind = match name.rsplit_once('.') {
+        Some((_, "html")) => "text/html; charset=utf-8",
+        Some((_, "css")) => "text/css; charset=utf-8",
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        _ => "application/octet-stream",
+    };
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], file.data).into_response()
 }
 
 /// Refuses what another site's page could send here under another name, and sets the headers of every answer.

@@ -19,8 +19,8 @@ use crate::{
 pub(super) struct Picture {
     /// The last sweep's document.
     pub(super) sweep: Option<Arc<SweepDocument>>,
-    /// Whether one runs now.
-    pub(super) sweeping: bool,
+    /// The one that runs now.
+    pub(super) sweeping: Option<String>,
     /// Every proposal, oldest first.
     pub(super) proposals: Vec<ProposalRecord>,
     /// Decisions on them.
@@ -38,6 +38,8 @@ pub(super) struct Planned<'a> {
     pub(super) record: &'a RepairRecord,
     /// As it was approved.
     pub(super) plan: &'a PlannedRepair,
+    /// What its proposal does, for people.
+    pub(super) title: &'a str,
     /// Its run.
     pub(super) run: &'a RunRecord,
 }
@@ -65,7 +67,7 @@ impl Picture {
         for run in &runs {
             repairs.extend(store.repairs(&run.id).await?);
         }
-        Ok(Self { sweep, sweeping: store.running_sweep().await?.is_some(), proposals, decisions, runs, repairs })
+        Ok(Self { sweep, sweeping: store.running_sweep().await?.map(|sweep| sweep.id), proposals, decisions, runs, repairs })
     }
 
     /// Findings of the last sweep.
@@ -87,7 +89,7 @@ impl Picture {
         let run = self.run(&record.run)?;
         let proposal = self.proposal(&run.proposal)?;
         let plan = proposal.plan.repairs.get(record.position)?;
-        Some(Planned { record, plan, run })
+        Some(Planned { record, plan, title: &proposal.plan.title, run })
     }
 
     /// Every repair with its plan.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::picture::{self, Picture, Planned};
 use crate::{
-    domain::{Finding, Hop, MdmKind, MicroStepKind, Platform, ProposalState, RepairState, verify::HopState},
+    domain::{Finding, Hop, MdmKind, Platform, ProposalState, RepairState, verify::HopState},
     report::SweepDocument,
     store::{ProposalRecord, Verdict},
     wording,
@@ -69,7 +69,12 @@ pub struct Line {
 impl Line {
     /// As the terminal has it: `Mon 09:00  sweep    240 computers: 221 managed, 19 not`
     pub fn text(&self) -> String {
-        format!("{}  {:<8} {}", self.at.format("%a %H:%M"), self.kind.word(), self.words)
+        format!("{}{}", self.head(), self.words)
+    }
+
+    /// The first two columns.
+    pub fn head(&self) -> String {
+        format!("{}  {:<8} ", self.at.format("%a %H:%M"), self.kind.word())
     }
 }
 
@@ -205,15 +210,8 @@ fn moved(
         let person = plan.subjects.first().map_or("the owner", |subject| first_name(subject));
         return Some((moving, format!("{device} … {person} is asked to sign in once with FastPass")));
     }
-    if *before_state == RepairState::Queued || *before_state == RepairState::Preflight {
-        let first = plan.steps.iter().find_map(|step| match &step.kind {
-            MicroStepKind::Call(call) => Some(wording::call(call)),
-            MicroStepKind::Wait(_) => None,
-        });
-        let acts = !matches!(state, RepairState::Queued | RepairState::Preflight);
-        return first.filter(|_| acts).map(|first| (moving, format!("{device} … {first}")));
-    }
-    None
+    let idle = |state: &RepairState| matches!(state, RepairState::Queued | RepairState::Preflight);
+    (idle(before_state) && !idle(state)).then(|| (moving, format!("{device} … begun: {}", lower(planned.title))))
 }
 
 fn ended(planned: Planned<'_>) -> (Kind, String) {

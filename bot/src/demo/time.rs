@@ -17,8 +17,10 @@ use super::picture::Picture;
 
 /// How late the bot may be before the company waits for it.
 const LATE: TimeDelta = TimeDelta::minutes(2);
-/// Real time after which something that does not move is not waited for.
+/// Real time after which a repair that does not move is not waited for.
 const PATIENCE: Duration = Duration::from_secs(45);
+/// Real time after which a sweep is not waited for: its process may have been killed.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(150);
 /// How much faster than asked for.
 const FACTORS: [f64; 3] = [1.0, 3.0, 10.0];
 
@@ -109,6 +111,8 @@ pub(super) struct Keeper {
     /// What was late last time, and since when nothing of it has moved.
     late: Vec<(String, i64, Option<DateTime<Utc>>)>,
     since: Option<Instant>,
+    /// The sweep that runs, and since when.
+    sweep: Option<(String, Instant)>,
 }
 
 impl Keeper {
@@ -121,7 +125,11 @@ impl Keeper {
     }
 
     fn reason(&mut self, picture: &Picture, now: DateTime<Utc>, real: Instant) -> Option<&'static str> {
-        if picture.sweeping {
+        self.sweep = picture.sweeping.as_ref().map(|id| match self.sweep.take() {
+            Some((known, since)) if known == *id => (known, since),
+            _ => (id.clone(), real),
+        });
+        if self.sweep.as_ref().is_some_and(|(_, since)| real.saturating_duration_since(*since) < SWEEP_PATIENCE) {
             return Some("a sweep reads the fleet at the vendors' pace");
         }
         let late: Vec<_> = picture
@@ -171,10 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn the_company_waits_while_a_sweep_runs() {
-        let picture = Picture { sweeping: true, ..Picture::default() };
-        let mut keeper = Keeper::default();
-        assert!(keeper.reason(&picture, super::super::monday_morning(), Instant::now()).is_some());
-        assert!(keeper.reason(&Picture::default(), super::super::monday_morning(), Instant::now()).is_none());
+    fn the_company_waits_for_a_sweep_but_not_for_a_dead_one() {
+        let picture = Picture { sweeping: Some("s1".into()), ..Picture::default() };
+        let (mut keeper, now, began) = (Keeper::default(), super::super::monday_morning(), Instant::now());
+        assert!(keeper.reason(&picture, now, began).is_some());
+        assert!(keeper.reason(&picture, now, began + SWEEP_PATIENCE).is_none());
+        assert!(keeper.reason(&Picture::default(), now, began).is_none());
     }
 }

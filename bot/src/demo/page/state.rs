@@ -107,7 +107,7 @@ pub(super) async fn state(State(page): State<Page>, Query(viewer): Query<Viewer>
     Json(Document {
         clock: demo.time.shown(),
         up: demo.host.is_up().await,
-        sweeping: picture.sweeping,
+        sweeping: picture.sweeping.is_some(),
         you,
         people,
         bot: slack.config().bot_user_id.clone(),
