@@ -137,9 +137,10 @@ async fn decide(
         parts.clock.now(),
     )
     .await;
-    let outcome = decided.map_err(|refused| anyhow::anyhow!("{id} is as it was: {refused}"))?;
-    let (proposal, decisions) = read(&store, &id).await?;
+    let after = read(&store, &id).await;
     store.close().await;
+    let outcome = decided.map_err(|refused| anyhow::anyhow!("{id} is as it was: {refused}"))?;
+    let (proposal, decisions) = after?;
     if args.json {
         json(&document(&proposal, &decisions))?;
     } else {

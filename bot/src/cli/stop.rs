@@ -11,7 +11,7 @@ use crate::{
     app::{self, Parts},
     approvals::stops,
     settings::Settings,
-    store::{StopScope, Store},
+    store::{ScopeHold, StopScope, Store},
     words::{count, nearest},
 };
 
@@ -42,29 +42,45 @@ pub(super) struct ResumeArgs {
 pub(super) async fn stop(context: &Context, args: StopArgs) -> anyhow::Result<Outcome> {
     let settings = context.settings()?;
     let store = app::open_store(&settings, false).await?;
-    let scope = stops::scope(&args.what);
-    known(&settings, &store, &scope).await?;
-    let now = Parts::of(&settings).clock.now();
-    let by = person(&context.environment);
-    stops::stop(&store, scope.clone(), &by, &args.reason, args.freeze, now).await?;
-    line(&format!(
-        "stopped {}: no new computer, no forward step",
-        stops::name(&scope)
-    ));
-    let holds = store.open_holds().await?;
-    if args.freeze && !holds.is_empty() {
+    let held = set(context, &settings, &store, &args).await;
+    store.close().await;
+    let held = held?;
+    let what = stops::name(&stops::scope(&args.what));
+    line(&format!("stopped {what}: no new computer, no forward step"));
+    if !args.freeze {
+        line("what was taken away from a computer is still given back; --freeze halts that too");
+    } else if !held.is_empty() {
         line(&format!(
             "{} left as it is until resumed:",
-            count(holds.len(), "computer")
+            count(held.len(), "computer")
         ));
-        for hold in holds {
-            line(&format!("  {} {}", hold.hold.mdm, hold.hold.device));
-        }
-    } else if !args.freeze {
-        line("what was taken away from a computer is still given back; --freeze halts that too");
     }
-    store.close().await;
+    for hold in held.iter().filter(|_| args.freeze) {
+        line(&format!("  {} {}", hold.hold.mdm, hold.hold.device));
+    }
     Ok(Outcome::Done)
+}
+
+/// Sets the stop; returns what is held now.
+async fn set(
+    context: &Context,
+    settings: &Settings,
+    store: &Store,
+    args: &StopArgs,
+) -> anyhow::Result<Vec<ScopeHold>> {
+    let scope = stops::scope(&args.what);
+    known(settings, store, &scope).await?;
+    let now = Parts::of(settings).clock.now();
+    stops::stop(
+        store,
+        scope,
+        &person(&context.environment),
+        &args.reason,
+        args.freeze,
+        now,
+    )
+    .await?;
+    Ok(store.open_holds().await?)
 }
 
 /// Runs `resume`. Exit 1 if it is not stopped, or needs another person.
@@ -73,15 +89,16 @@ pub(super) async fn resume(context: &Context, args: ResumeArgs) -> anyhow::Resul
     let store = app::open_store(&settings, false).await?;
     let scope = stops::scope(&args.what);
     let now = Parts::of(&settings).clock.now();
-    stops::resume(
+    let resumed = stops::resume(
         &store,
         &scope,
         &person(&context.environment),
         &args.reason,
         now,
     )
-    .await?;
+    .await;
     store.close().await;
+    resumed?;
     line(&format!("{} goes on", stops::name(&scope)));
     Ok(Outcome::Done)
 }

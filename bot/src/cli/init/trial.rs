@@ -247,5 +247,20 @@ async fn candidates(client: &MdmClient) -> Vec<(&'static str, String, String)> {
             )
         }));
     }
-    candidates
+    merged(candidates)
+}
+
+/// One line per target, with everything that speaks for it.
+fn merged(candidates: Vec<(&'static str, String, String)>) -> Vec<(&'static str, String, String)> {
+    let mut merged: Vec<(&'static str, String, String)> = Vec::new();
+    for (key, value, why) in candidates {
+        match merged
+            .iter_mut()
+            .find(|known| known.0 == key && known.1 == value)
+        {
+            Some(known) => known.2 = format!("{}; {why}", known.2),
+            None => merged.push((key, value, why)),
+        }
+    }
+    merged
 }

@@ -333,7 +333,10 @@ fn left_out(document: &SweepDocument, view: &View) -> String {
         .map(|(word, (number, why_not, details))| {
             let mut text = wording::why_not(why_not).to_owned();
             // One detail explains all; of many the first would mislead.
-            if let Some(detail) = details.first().filter(|_| details.len() == 1) {
+            if let Some(detail) = details
+                .first()
+                .filter(|detail| details.len() == 1 && !text.contains(**detail))
+            {
                 let _ = write!(text, ": {detail}");
             }
             view.hanging(
