@@ -32,7 +32,7 @@ async fn is_repaired(cause: &str, mdm: Mdm, playbook: &str) -> World {
     let repair = world.repair(&id).await;
     assert_eq!(ended(&repair), "managed", "{cause}: {state:?}, {}, {:#?}", reason(&repair), repair.hops);
     assert_eq!(state, ProposalState::Done);
-    world.pass(TimeDelta::minutes(5), TimeDelta::minutes(1)).await;
+    world.pass(TimeDelta::minutes(20), TimeDelta::minutes(5)).await;
     world.assert_safe().await;
     world
 }
@@ -94,7 +94,7 @@ async fn a_mac_that_goes_offline_inside_the_hold_group_is_taken_out_again() {
     world.finish(&id, 20).await;
     let repair = world.repair(&id).await;
     assert_eq!(ended(&repair), "not_fixed", "{}", reason(&repair));
-    world.pass(TimeDelta::minutes(10), TimeDelta::minutes(1)).await;
+    world.pass(TimeDelta::minutes(20), TimeDelta::minutes(1)).await;
     let hold = world.sim.connection().jamf.hold_group.clone();
     assert!(!world.sim.world().is_mdm_group_member(&hold, "C02OFFLINE1"), "it is still held");
     world.assert_safe().await;
@@ -118,8 +118,10 @@ async fn a_device_that_changed_after_approval_is_dropped_with_the_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_canary_keeps_the_rest_untouched() {
-    let devices = (0..4).map(|n| ScriptedDevice::new("cert_expired", Mdm::Jamf).serial(&format!("C02CANARY{n}"))).collect();
-    let world = World::start(scripted(devices)).await;
+    let stuck = (0..4).map(|n| ScriptedDevice::new("cert_expired", Mdm::Jamf).serial(&format!("C02CANARY{n}")));
+    // Enough healthy ones that two per cent of the fleet may be repaired at once.
+    let healthy = (0..200).map(|_| ScriptedDevice::new("healthy", Mdm::Jamf));
+    let world = World::start(scripted(stuck.chain(healthy).collect())).await;
     let id = proposed(&world, "redeliver-scep-profile").await;
     for n in 0..4 {
         world.sim.world().take_offline(&format!("C02CANARY{n}"));
@@ -157,7 +159,7 @@ async fn a_stop_in_the_middle_restores_what_was_begun() {
     let repair = world.repair(&id).await;
     assert_eq!((ended(&repair), state), ("stopped", ProposalState::Stopped), "{}", reason(&repair));
     assert!(!world.sim.world().is_mdm_group_member(&hold, "C02STOPPED"), "it is still held");
-    world.pass(TimeDelta::minutes(5), TimeDelta::minutes(1)).await;
+    world.pass(TimeDelta::minutes(20), TimeDelta::minutes(1)).await;
     world.assert_safe().await;
 }
 

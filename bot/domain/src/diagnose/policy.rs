@@ -4,7 +4,7 @@ use crate::{AccessPolicy, AccessRule, Cause, GroupId, OktaDevice, OktaDeviceUser
 
 use super::{
     facts::Facts,
-    verdict::{Gap, Verdict, cause, not_enough},
+    verdict::{Found, Gap, Verdict, not_enough},
 };
 
 /// Whether a sign-in of this user on this platform makes Okta look at the device's management.
@@ -118,11 +118,20 @@ pub(super) fn user_out_of_scope(facts: &Facts<'_, '_>) -> Verdict {
             for rule in rules.filter(|rule| rule.managed == Some(true)).take(3) {
                 evidence.push(facts.okta_says("rule.does_not_cover_user", &rule.name, None));
             }
-            cause(
-                Cause::PolicyUserOutOfScope,
-                facts.certificate.confidence,
+            // The repair widens access, so it asks for proof that Okta Verify could use it.
+            let enrolled = facts.detail.and_then(|detail| detail.fastpass_enrolled);
+            let wants = match enrolled {
+                Some(_) => Vec::new(),
+                None => vec![Want::UserFactors {
+                    user: facts.link.user_id.clone(),
+                }],
+            };
+            Verdict::Cause(Box::new(Found {
+                cause: Cause::PolicyUserOutOfScope,
+                confidence: facts.certificate.confidence,
                 evidence,
-            )
+                wants,
+            }))
         }
     }
 }

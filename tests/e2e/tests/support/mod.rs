@@ -226,8 +226,13 @@ impl World {
             let waits_for_people = self.repairs(id).await.iter().all(|repair| {
                 repair.state.is_end() || repair.state.waits_for_sign_in()
             });
-            let step = if waits_for_people { TimeDelta::minutes(30) } else { TimeDelta::minutes(2) };
-            self.pass(step, step).await;
+            if waits_for_people {
+                // Nothing but people moves: no need to follow every look.
+                self.sim.advance(TimeDelta::hours(2)).await;
+                self.settle().await;
+            } else {
+                self.pass(TimeDelta::minutes(10), TimeDelta::minutes(2)).await;
+            }
         }
         self.proposal(id).await.state
     }

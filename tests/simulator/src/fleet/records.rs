@@ -16,11 +16,11 @@ use crate::world::{
 
 const PLACEHOLDER: &str = "To Be Filled By O.E.M.";
 
-/// An error that goes away with the next exchange.
+/// An error that goes away with the next exchange, in the words of Apple's URL loading.
 const TRANSIENT: ScepError = ScepError {
-    domain: "MCSCEPErrorDomain",
-    code: 22013,
-    text: "The SCEP server returned an invalid response.",
+    domain: "NSURLErrorDomain",
+    code: -1001,
+    text: "The request timed out.",
 };
 
 impl Builder {
