@@ -4,11 +4,10 @@
 //! between judges it again, and the compare-and-set of the store lets it count once. Of several nodes the one that
 //! received a message judges it; the others take what was left lying.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+mod commands;
+mod replies;
+
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -17,20 +16,12 @@ use connectors::slack::ChatUser;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    AskAgain, Ballot, Decider, Outcome, People, Refused, Seen,
-    people::{Groups, NoSay},
-    stops,
-};
+use super::{AskAgain, Ballot, Decider, Outcome, People, Refused, Seen, people::NoSay};
+use commands::Typed;
+pub use replies::ReplyPaths;
+
 use crate::{
-    chat::{
-        Deps,
-        listen::Reference,
-        messages,
-        mrkdwn::{self, members},
-        render,
-        slash::Slash,
-    },
+    chat::{Deps, listen::Reference, messages, render},
     domain::{
         ProposalState, Risk, UserId,
         approval::{Identity, OPERATORS, Person, Refusal, Verdict},
@@ -48,41 +39,6 @@ const LEFT_TO_OTHERS: TimeDelta = TimeDelta::seconds(5);
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// `Later` on a card.
 const SNOOZE: TimeDelta = TimeDelta::hours(4);
-
-/// Ways to answer a person, kept in memory only: they are credentials. Slack takes them for 30 minutes.
-#[derive(Default)]
-pub struct ReplyPaths {
-    known: Mutex<HashMap<String, (Instant, Option<String>)>>,
-}
-
-const PATH_AGE: Duration = Duration::from_secs(30 * 60);
-
-impl ReplyPaths {
-    /// Keeps the way to answer one event.
-    pub fn remember(&self, dedupe_key: &str, response_url: Option<String>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (since, _)| since.elapsed() < PATH_AGE);
-        known
-            .entry(dedupe_key.to_owned())
-            .or_insert((Instant::now(), response_url));
-    }
-
-    fn holds(&self, dedupe_key: &str) -> bool {
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(dedupe_key)
-    }
-
-    fn take(&self, dedupe_key: &str) -> Option<String> {
-        let taken = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(dedupe_key);
-        taken.and_then(|(_, url)| url)
-    }
-}
 
 /// The inbox pass.
 pub struct InboxPass {
@@ -110,14 +66,6 @@ struct Form {
     callback: String,
     metadata: String,
     inputs: HashMap<String, String>,
-}
-
-/// A command that was typed.
-#[derive(Deserialize)]
-struct Typed {
-    user: String,
-    channel: String,
-    text: String,
 }
 
 /// What became of a message, and what its author is told.
@@ -442,86 +390,6 @@ impl InboxPass {
             )),
             _ => Ok(("refused", Some("This was asked of somebody else.".into()))),
         }
-    }
-
-    async fn typed(&self, typed: Typed, now: DateTime<Utc>) -> anyhow::Result<Judged> {
-        let Typed {
-            user,
-            channel,
-            text,
-        } = typed;
-        let judged = |outcome, answer: String| Judged {
-            outcome,
-            user: user.clone(),
-            channel: Some(channel.clone()),
-            answer: Some(answer),
-        };
-        if let Err(no_say) = self.people.member(&user).await {
-            let (outcome, answer) = self.no_say(&user, &no_say, "stops", now).await?;
-            return Ok(judged(outcome, answer.unwrap_or_default()));
-        }
-        let groups = self.people.groups(&user, false).await;
-        let by = format!("user:{user}");
-        let result = match Slash::parse(&text) {
-            Slash::Stop { scope, reason } => {
-                if groups.names.is_empty() {
-                    return Ok(judged("refused", self.not_allowed(&groups, "stop", true)));
-                }
-                let name = stops::name(&scope);
-                stops::stop(&self.deps.store, scope, &by, &reason, false, now)
-                    .await
-                    .map(|_| format!("Stopped: {}. Nothing new starts.", mrkdwn::escape(&name)))
-            }
-            Slash::Resume { scope, reason } => {
-                if !groups.names.iter().any(|name| name != OPERATORS) {
-                    return Ok(judged(
-                        "refused",
-                        self.not_allowed(&groups, "resume", false),
-                    ));
-                }
-                let name = stops::name(&scope);
-                stops::resume(&self.deps.store, &scope, &by, &reason, now)
-                    .await
-                    .map(|_| format!("Goes on: {}.", mrkdwn::escape(&name)))
-            }
-            other => {
-                return Ok(judged(
-                    "nothing to do",
-                    format!("Nothing was changed by {other:?}."),
-                ));
-            }
-        };
-        match result {
-            Ok(text) => Ok(judged("counted", text)),
-            Err(stops::Refusal::Store(error)) => Err(error.into()),
-            Err(refusal) => {
-                let text = match &refusal {
-                    stops::Refusal::StoppedAlready { by, at, reason } => format!(
-                        "Stopped already by {} {}: {}",
-                        mrkdwn::person(by),
-                        mrkdwn::date_time(*at),
-                        mrkdwn::escape(reason)
-                    ),
-                    stops::Refusal::SamePerson { .. } => {
-                        "You stopped everything yourself; another approver has to resume it.".into()
-                    }
-                    other => mrkdwn::escape(&other.to_string()),
-                };
-                Ok(judged("refused", text))
-            }
-        }
-    }
-
-    fn not_allowed(&self, groups: &Groups, verb: &str, operators_too: bool) -> String {
-        if groups.unread {
-            return "Nothing was changed: I could not check your rights in Slack. Please try again in a moment.".into();
-        }
-        let approvals = &self.deps.settings.approvals;
-        let mut who = members(approvals.group("oncall").unwrap_or_default());
-        if operators_too && let Some(list) = approvals.group(OPERATORS) {
-            who = format!("{who} or {}", members(list));
-        }
-        format!("Nothing was changed: you may not {verb}. {who} may.")
     }
 
     async fn no_say(

@@ -126,3 +126,72 @@ fn form(body: &[u8]) -> Map<String, Value> {
         .map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use ring::hmac;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Seen(Mutex<Vec<Incoming>>);
+
+    #[async_trait]
+    impl EventSink for Seen {
+        async fn take(&self, event: Incoming) -> Answer {
+            self.0.lock().unwrap().push(event);
+            Answer::Reply("noted".into())
+        }
+    }
+
+    const COMMAND: &str =
+        "command=%2Funstuck&text=stop+all+why&user_id=U1&channel_id=C1&trigger_id=1.2&team_id=T1";
+
+    /// Delivers a command that was signed with `secret`, `age` seconds ago.
+    async fn deliver(secret: &str, age: i64, body: &'static str) -> (StatusCode, usize) {
+        let seen = Arc::new(Seen::default());
+        let gate = Gate {
+            secret: SecretString::from("s3cret"),
+            sink: Arc::clone(&seen) as _,
+        };
+        let timestamp = (DateTime::<Utc>::from(SystemTime::now()).timestamp() - age).to_string();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let signature = hmac::sign(&key, format!("v0:{timestamp}:{body}").as_bytes());
+        let mut headers = HeaderMap::new();
+        headers.insert("x-slack-request-timestamp", timestamp.parse().unwrap());
+        headers.insert(
+            "x-slack-signature",
+            format!("v0={}", hex::encode(signature)).parse().unwrap(),
+        );
+        let answer = commands(State(gate), headers, Bytes::from_static(body.as_bytes())).await;
+        (answer.status(), seen.0.lock().unwrap().len())
+    }
+
+    #[tokio::test]
+    async fn a_signed_command_is_handed_over() {
+        assert_eq!(deliver("s3cret", 0, COMMAND).await, (StatusCode::OK, 1));
+    }
+
+    #[tokio::test]
+    async fn a_forged_or_replayed_command_is_not() {
+        assert_eq!(
+            deliver("other", 0, COMMAND).await,
+            (StatusCode::UNAUTHORIZED, 0)
+        );
+        assert_eq!(
+            deliver("s3cret", 301, COMMAND).await,
+            (StatusCode::UNAUTHORIZED, 0)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_signed_request_without_what_is_needed_is_refused() {
+        assert_eq!(
+            deliver("s3cret", 0, "text=stop").await,
+            (StatusCode::BAD_REQUEST, 0)
+        );
+    }
+}
