@@ -7,17 +7,13 @@
 mod health;
 mod scheduler;
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use connectors::{NoProgress, Progress};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -54,7 +50,6 @@ pub struct Server {
     /// Settings.
     pub settings: Arc<Settings>,
     passes: Vec<Arc<dyn Pass>>,
-    due: Mutex<HashMap<&'static str, DateTime<Utc>>>,
     wake: watch::Sender<u64>,
     chatting: Option<Arc<Chatting>>,
 }
@@ -108,7 +103,6 @@ impl Server {
             sweeper,
             settings,
             passes,
-            due: Mutex::default(),
             wake,
             chatting,
         })
@@ -126,24 +120,13 @@ impl Server {
         Ok(document)
     }
 
-    /// Runs every pass that is due once; returns when the next one is. Tests alone call it, instead of [`Server::run`].
+    /// Runs every pass once; returns when the next one is due. Tests alone call it, instead of [`Server::run`].
     pub async fn tick(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         self.node.beat().await?;
         let now = self.clock.now();
         let mut next: Option<DateTime<Utc>> = None;
         for pass in &self.passes {
-            let due = self.due.lock().await.get(pass.name()).copied();
-            let due = match due {
-                Some(due) if due > now => Some(due),
-                _ => {
-                    let due = pass.run(now).await.with_context(|| format!("the pass {} failed", pass.name()))?;
-                    match due {
-                        Some(due) => drop(self.due.lock().await.insert(pass.name(), due)),
-                        None => drop(self.due.lock().await.remove(pass.name())),
-                    }
-                    due
-                }
-            };
+            let due = pass.run(now).await.with_context(|| format!("the pass {} failed", pass.name()))?;
             next = match (next, due) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),

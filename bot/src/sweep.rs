@@ -124,8 +124,8 @@ impl Sweeper {
             let limit = self.settings.okta.confirm_per_sweep;
             let candidates: Vec<_> = first.into_iter().take(limit).collect();
             self.observer.confirm(&mut observed, &candidates, progress).await;
-            // Twice: the answer to one question may raise another, never a third.
-            for _ in 0..2 {
+            // The answer to one question may raise another: groups, then factors, then the user's own log.
+            for _ in 0..3 {
                 let wants = tokio::task::block_in_place(|| {
                     findings::findings(&observed.observations, &links, &detect).wants
                 });

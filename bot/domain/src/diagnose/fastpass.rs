@@ -1,6 +1,6 @@
 //! Okta Verify's account and the FastPass sign-in that carries the proof.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{Cause, Confidence, OktaDeviceStatus, Want, certificate::IssuerMatch};
 
@@ -19,6 +19,12 @@ pub(super) fn is_enrolled(facts: &Facts<'_, '_>) -> Option<bool> {
         return Some(true);
     }
     facts.detail?.fastpass_enrolled
+}
+
+/// Whether the user has signed in since, without FastPass on this device.
+fn signed_in_otherwise(facts: &Facts<'_, '_>, since: DateTime<Utc>) -> bool {
+    let log = &facts.observations().log;
+    log.sign_ins.get(&facts.link.user_id).is_some_and(|at| *at > since)
 }
 
 /// C43: the record is there, and Okta Verify's account on it is not complete.
@@ -92,6 +98,14 @@ pub(super) fn no_sign_in_since_certificate(facts: &Facts<'_, '_>) -> Verdict {
             confidence = confidence.min(Confidence::Medium);
             wants.extend(want);
         }
+    }
+    if last.is_none() {
+        // A factor is the user's, not this device's: only a sign-in on it proves its own enrolment.
+        confidence = confidence.min(Confidence::Medium);
+    }
+    if signed_in_otherwise(facts, ready) {
+        // Another factor may be in use on this computer (C48); the log does not say on which computer.
+        confidence = confidence.min(Confidence::Medium);
     }
     if is_enrolled(facts) != Some(true) {
         confidence = confidence.min(Confidence::Medium);
