@@ -27,10 +27,9 @@ async function refresh() {
   fetching = true;
   try {
     const query = new URLSearchParams({ as: state.you, dm: state.dm ?? "" });
-    const answer = await fetch(`api/state?${query}`);
-    if (answer.ok) draw(await answer.json());
-  } catch {
-    // The stream says when the server is gone.
+    // A failed request is no news: the stream says when the server is gone.
+    const answer = await fetch(`api/state?${query}`).catch(() => null);
+    if (answer?.ok) draw(await answer.json());
   } finally {
     fetching = false;
     if (again) {
@@ -183,7 +182,10 @@ function drawSlack(document) {
 function picked(one, action, block, option, origin, button) {
   const send = async () => {
     if (button) button.disabled = true;
-    await post("click", { as: visible().person, channel: one.channel, ts: one.ts, action, block, option });
+    const person = visible().person;
+    await post("click", { as: person, channel: one.channel, ts: one.ts, action, block, option });
+    // A link of the company's Okta leads to a sign-in of this person; there is no browser inside the simulation.
+    if (origin.url) toast((await post("sign-in", { as: person }))?.said ?? "");
     setTimeout(() => { if (button) button.disabled = false; }, 400);
     watchForAnswer();
   };
@@ -341,14 +343,22 @@ function moment(text) {
   return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }) + ` ${clock(date)}`;
 }
 
+// The log follows its end until the visitor scrolls away from it, also when its height changes.
+let following = true;
+const toEnd = () => { if (following) $("lines").scrollTop = $("lines").scrollHeight; };
+$("lines").addEventListener("scroll", () => {
+  const list = $("lines");
+  following = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+});
+new ResizeObserver(toEnd).observe($("lines"));
+
 function drawLines(document) {
   const list = $("lines");
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   reconcile(list, document.lines.map((line, index) => ({
     key: `${line.at} ${line.words}`, content: String(index === document.lines.length - 1),
     make: () => el("li", { class: line.kind }, el("time", { class: "at" }, day(new Date(line.at))), el("span", { class: "kind" }, line.kind), el("span", {}, line.words)),
   })));
-  if (atEnd) list.scrollTop = list.scrollHeight;
+  toEnd();
   const held = document.clock.held;
   const last = document.lines.at(-1);
   $("now-line").textContent = !document.up ? "the bot is down" : held ? held : last ? last.words : "starting";

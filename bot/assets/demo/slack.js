@@ -169,10 +169,6 @@ function element(one, blockId, names, pick) {
     case "button": {
       const style = one.style ? ` ${one.style}` : "";
       const label = emoji(one.text.text);
-      if (one.url) {
-        return el("a", { class: `btn${style}`, href: /^https?:/i.test(one.url) ? one.url : "#", target: "_blank", rel: "noopener noreferrer",
-          onclick: () => pick(one.action_id, blockId, null, one) }, label);
-      }
       return el("button", { class: `btn${style}`, type: "button", "aria-label": one.accessibility_label ?? label,
         onclick: (event) => pick(one.action_id, blockId, null, one, event.currentTarget) }, label);
     }

@@ -30,13 +30,19 @@ impl Folder {
         for (name, secret) in secrets {
             write(&folder.path().join(name), secret)?;
         }
-        write(&folder.path().join("unstuck.toml"), &settings_text(connection, speed)?)?;
+        write(
+            &folder.path().join("unstuck.toml"),
+            &settings_text(connection, speed)?,
+        )?;
         Ok(Self { folder })
     }
 
     /// Reads the settings as every command does. Variables of the person's own deployment are left out.
     pub(super) fn settings(&self) -> anyhow::Result<Settings> {
-        Ok(load(&self.folder.path().join("unstuck.toml"), &no_environment())?)
+        Ok(load(
+            &self.folder.path().join("unstuck.toml"),
+            &no_environment(),
+        )?)
     }
 
     /// Removes everything now; what could not be removed is an error, not a leftover.
@@ -79,7 +85,9 @@ fn settings_text(connection: &Connection, speed: f64) -> anyhow::Result<String> 
     };
     let mut settings = settings;
     let table = |pairs: &[(&str, &str)]| -> toml::Value {
-        let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), toml::Value::from(*value)));
+        let pairs = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), toml::Value::from(*value)));
         toml::Value::Table(pairs.collect())
     };
     settings.insert(
@@ -131,9 +139,16 @@ fn settings_text(connection: &Connection, speed: f64) -> anyhow::Result<String> 
     let group = toml::Value::from(format!("usergroup:{}", slack.approvers_usergroup));
     if let Some(toml::Value::Table(approvals)) = settings.get_mut("approvals") {
         approvals.insert("approvers".into(), toml::Value::Array(vec![group.clone()]));
-        let security = toml::Table::from_iter([("security".to_owned(), toml::Value::Array(vec![group]))]);
+        let security =
+            toml::Table::from_iter([("security".to_owned(), toml::Value::Array(vec![group]))]);
         approvals.insert("groups".into(), toml::Value::Table(security));
     }
-    settings.insert("clock".into(), toml::Value::Table(toml::Table::from_iter([("speed".to_owned(), toml::Value::Float(speed))])));
+    settings.insert(
+        "clock".into(),
+        toml::Value::Table(toml::Table::from_iter([(
+            "speed".to_owned(),
+            toml::Value::Float(speed),
+        )])),
+    );
     toml::to_string(&settings).context("cannot write the settings")
 }

@@ -72,10 +72,19 @@ pub(super) fn funnel(picture: &Picture) -> Option<Funnel> {
         .zip(stuck)
         .map(|(&(id, name), stuck)| {
             reached -= stuck;
-            Bar { id, name, reached, stuck }
+            Bar {
+                id,
+                name,
+                reached,
+                stuck,
+            }
         })
         .collect();
-    Some(Funnel { total, out_of_scope: sweep.counts.out_of_scope, bars })
+    Some(Funnel {
+        total,
+        out_of_scope: sweep.counts.out_of_scope,
+        bars,
+    })
 }
 
 /// Who is stuck at a bar.
@@ -101,14 +110,25 @@ pub(super) fn standing(picture: &Picture, finding: &Finding) -> String {
             return wording::repair_state(&repair.state);
         }
         let proposal = picture.proposals.iter().rev().find(|proposal| {
-            let mut subjects = proposal.plan.repairs.iter().flat_map(|repair| &repair.subjects);
+            let mut subjects = proposal
+                .plan
+                .repairs
+                .iter()
+                .flat_map(|repair| &repair.subjects);
             subjects.any(|subject| subject.device_id == *device && subject.user_id == *user)
         });
         if let Some(proposal) = proposal {
-            return format!("{} {}", proposal.id, wording::proposal_state(proposal.state));
+            return format!(
+                "{} {}",
+                proposal.id,
+                wording::proposal_state(proposal.state)
+            );
         }
     }
-    finding.why_not.map_or_else(|| "proposed".to_owned(), |why| wording::why_not(why).to_owned())
+    finding.why_not.map_or_else(
+        || "proposed".to_owned(),
+        |why| wording::why_not(why).to_owned(),
+    )
 }
 
 /// The first bar that a finding has not reached; `None`: managed by now.
@@ -121,9 +141,16 @@ fn place(picture: &Picture, finding: &Finding) -> Option<usize> {
         Stage::OvRegistered | Stage::FastpassAfterCert => 4,
         Stage::PolicyAsks | Stage::Managed => 5,
     };
-    let (Some(device), Some(user)) = (&finding.device_id, &finding.user_id) else { return Some(found) };
-    let Some(repair) = picture.repair_of(device, user) else { return Some(found) };
-    if matches!(repair.state, RepairState::Managed | RepairState::CuredByItself) {
+    let (Some(device), Some(user)) = (&finding.device_id, &finding.user_id) else {
+        return Some(found);
+    };
+    let Some(repair) = picture.repair_of(device, user) else {
+        return Some(found);
+    };
+    if matches!(
+        repair.state,
+        RepairState::Managed | RepairState::CuredByItself
+    ) {
         return None;
     }
     let proved = picture::progress(repair)

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::folder::no_environment;
 use crate::{
-    app::Parts, clock::SharedClock, executor::NoFaults, ids::RandomIds, report::SweepDocument, serve::Server,
-    settings::Settings,
+    app::Parts, clock::SharedClock, executor::NoFaults, ids::RandomIds, report::SweepDocument,
+    serve::Server, settings::Settings,
 };
 
 /// How long a stop may take before the rest is dropped.
@@ -45,7 +45,11 @@ impl Drop for Running {
 
 impl Host {
     pub(super) fn new(settings: Arc<Settings>, clock: SharedClock) -> Self {
-        Self { settings, clock, running: Mutex::default() }
+        Self {
+            settings,
+            clock,
+            running: Mutex::default(),
+        }
     }
 
     /// Starts the bot on the database as it is.
@@ -61,8 +65,13 @@ impl Host {
             .build()
             .context("cannot start a runtime for the bot")?;
         let (settings, parts) = (Arc::clone(&self.settings), self.parts());
-        let building = runtime.spawn(async move { Server::build(settings, &no_environment(), parts).await });
-        let server = match building.await.context("the bot could not be built").flatten() {
+        let building =
+            runtime.spawn(async move { Server::build(settings, &no_environment(), parts).await });
+        let server = match building
+            .await
+            .context("the bot could not be built")
+            .flatten()
+        {
             Ok(server) => Arc::new(server),
             Err(error) => {
                 runtime.shutdown_background();
@@ -74,7 +83,12 @@ impl Host {
             let (server, stop) = (Arc::clone(&server), stop.clone());
             async move { server.run(stop).await }
         });
-        *running = Some(Running { runtime: Some(runtime), server, stop, ended });
+        *running = Some(Running {
+            runtime: Some(runtime),
+            server,
+            stop,
+            ended,
+        });
         Ok(())
     }
 
@@ -104,19 +118,32 @@ impl Host {
 
     /// Whether the bot is up.
     pub(super) async fn is_up(&self) -> bool {
-        self.running.lock().await.as_ref().is_some_and(|running| !running.ended.is_finished())
+        self.running
+            .lock()
+            .await
+            .as_ref()
+            .is_some_and(|running| !running.ended.is_finished())
     }
 
     /// Ends the bot as SIGTERM would.
     pub(super) async fn stop(&self) {
-        let Some(mut running) = self.running.lock().await.take() else { return };
+        let Some(mut running) = self.running.lock().await.take() else {
+            return;
+        };
         running.stop.cancel();
-        if tokio::time::timeout(STOP_WITHIN, &mut running.ended).await.is_err() {
+        if tokio::time::timeout(STOP_WITHIN, &mut running.ended)
+            .await
+            .is_err()
+        {
             tracing::debug!("the bot did not stop in time; the rest of it is dropped");
         }
     }
 
     fn parts(&self) -> Parts {
-        Parts { clock: Arc::clone(&self.clock), ids: Arc::new(RandomIds), faults: Arc::new(NoFaults) }
+        Parts {
+            clock: Arc::clone(&self.clock),
+            ids: Arc::new(RandomIds),
+            faults: Arc::new(NoFaults),
+        }
     }
 }

@@ -34,7 +34,9 @@ pub(super) fn managed_before(world: &World) -> HashMap<(String, String), bool> {
         .device_users()
         .into_iter()
         .filter(|view| matches!(view.platform, Platform::Windows | Platform::MacOs));
-    desktops.map(|view| ((view.device_id, view.user_id), view.managed)).collect()
+    desktops
+        .map(|view| ((view.device_id, view.user_id), view.managed))
+        .collect()
 }
 
 /// Judges a sweep.
@@ -47,18 +49,26 @@ pub(super) fn diagnosed(
         .findings
         .iter()
         .filter_map(|finding| {
-            let key = (finding.device_id.as_ref()?.to_string(), finding.user_id.as_ref()?.to_string());
+            let key = (
+                finding.device_id.as_ref()?.to_string(),
+                finding.user_id.as_ref()?.to_string(),
+            );
             Some((key, finding.cause))
         })
         .collect();
     let mut judged = Diagnosed {
         subjects: before.values().filter(|managed| !**managed).count(),
         findings: document.findings.len(),
-        healthy_with_finding: found.keys().filter(|key| before.get(*key) == Some(&true)).count(),
+        healthy_with_finding: found
+            .keys()
+            .filter(|key| before.get(*key) == Some(&true))
+            .count(),
         ..Diagnosed::default()
     };
     for truth in simulator.truth().iter().filter(|truth| truth.decidable) {
-        let (Some(device), Some(user)) = (&truth.device_id, &truth.user_id) else { continue };
+        let (Some(device), Some(user)) = (&truth.device_id, &truth.user_id) else {
+            continue;
+        };
         let key = (device.clone(), user.clone());
         if before.get(&key) != Some(&false) {
             continue;
@@ -89,8 +99,10 @@ pub(super) struct Effects {
 /// Judges everything that requests have changed at the vendors so far.
 pub(super) fn effects(simulator: &Simulator, picture: &Picture) -> Effects {
     let effects = simulator.ledger().effects();
-    let approved: Vec<Approved<'_>> =
-        picture.all_planned().map(|planned| Approved::new(simulator.world(), planned.plan)).collect();
+    let approved: Vec<Approved<'_>> = picture
+        .all_planned()
+        .map(|planned| Approved::new(simulator.world(), planned.plan))
+        .collect();
     judge_effects(&effects, &approved)
 }
 
@@ -132,18 +144,28 @@ impl<'a> Approved<'a> {
             (VendorCall::RefreshInventory { .. }, [device]) => {
                 computer(device) && matches!(kind, "intune.device.sync" | "jamf.command.send")
             }
-            (VendorCall::FlushFailedCommands { .. }, [device]) => computer(device) && kind == "jamf.commands.flush",
-            (VendorCall::EnablePush { .. }, [device]) => computer(device) && kind == "jamf.push.enable",
-            (VendorCall::SetDeviceCategory { .. }, [device]) => computer(device) && kind == "intune.device.category",
+            (VendorCall::FlushFailedCommands { .. }, [device]) => {
+                computer(device) && kind == "jamf.commands.flush"
+            }
+            (VendorCall::EnablePush { .. }, [device]) => {
+                computer(device) && kind == "jamf.push.enable"
+            }
+            (VendorCall::SetDeviceCategory { .. }, [device]) => {
+                computer(device) && kind == "intune.device.category"
+            }
             (VendorCall::RunCleanupScript { script, .. }, [device, ran]) => {
                 computer(device) && script == ran && kind == "intune.script.run"
             }
             // Either way: what was put in is taken out again, by the plan or by a restore.
             (VendorCall::SetDeviceGroup { group, .. }, [into, member]) => {
-                group.as_str() == *into && computer(member) && is_membership(kind, &["jamf", "entra"])
+                group.as_str() == *into
+                    && computer(member)
+                    && is_membership(kind, &["jamf", "entra"])
             }
             (VendorCall::SetUserGroup { group, user, .. }, [into, member]) => {
-                group.as_str() == *into && user.as_str() == *member && is_membership(kind, &["okta"])
+                group.as_str() == *into
+                    && user.as_str() == *member
+                    && is_membership(kind, &["okta"])
             }
             _ => false,
         }
@@ -151,27 +173,40 @@ impl<'a> Approved<'a> {
 }
 
 fn is_membership(kind: &str, vendors: &[&str]) -> bool {
-    kind.split_once(".group.member.").is_some_and(|(vendor, act)| vendors.contains(&vendor) && matches!(act, "add" | "remove"))
+    kind.split_once(".group.member.")
+        .is_some_and(|(vendor, act)| vendors.contains(&vendor) && matches!(act, "add" | "remove"))
 }
 
 fn judge_effects(effects: &[RecordedEffect], approved: &[Approved<'_>]) -> Effects {
     let mut judged = Effects::default();
     let mut seen: BTreeMap<(&str, &str, &str), (usize, usize)> = BTreeMap::new();
     for effect in effects.iter().filter(|effect| effect.request.is_some()) {
-        let planned: usize = approved.iter().filter_map(|approved| approved.plans(effect)).sum();
+        let planned: usize = approved
+            .iter()
+            .filter_map(|approved| approved.plans(effect))
+            .sum();
         if planned == 0 {
             tracing::warn!(kind = %effect.kind, target = %effect.target, "an effect that no approved plan has");
             judged.unapproved += 1;
         }
         // A call that found its target reached has had no effect.
         if effect.changed() {
-            let times = seen.entry((&effect.kind, &effect.target, &effect.after)).or_insert((0, planned.max(1)));
+            let times = seen
+                .entry((&effect.kind, &effect.target, &effect.after))
+                .or_insert((0, planned.max(1)));
             times.0 += 1;
         }
     }
     for ((kind, target, after), (times, planned)) in seen {
         if times > planned {
-            tracing::warn!(kind, target, after, times, planned, "an effect happened more often than it was planned");
+            tracing::warn!(
+                kind,
+                target,
+                after,
+                times,
+                planned,
+                "an effect happened more often than it was planned"
+            );
             judged.doubled += times - planned;
         }
     }
@@ -203,8 +238,17 @@ mod tests {
 
     #[test]
     fn an_effect_without_a_plan_is_unapproved() {
-        let judged = judge_effects(&[effect("okta.group.member.add", "00g1/00u1", "no", "member")], &[]);
-        assert_eq!(judged, Effects { unapproved: 1, doubled: 0 });
+        let judged = judge_effects(
+            &[effect("okta.group.member.add", "00g1/00u1", "no", "member")],
+            &[],
+        );
+        assert_eq!(
+            judged,
+            Effects {
+                unapproved: 1,
+                doubled: 0
+            }
+        );
     }
 
     #[test]
@@ -217,7 +261,10 @@ mod tests {
 
     #[test]
     fn what_the_world_does_by_itself_is_not_the_bots() {
-        let own = RecordedEffect { request: None, ..effect("jamf.push.blank", "7", "quiet", "pushed") };
+        let own = RecordedEffect {
+            request: None,
+            ..effect("jamf.push.blank", "7", "quiet", "pushed")
+        };
         assert_eq!(judge_effects(&[own], &[]), Effects::default());
     }
 }

@@ -60,13 +60,21 @@ pub(super) async fn run(demo: &Arc<Demo>, progress: Arc<dyn Progress>) -> anyhow
     let before = judge::managed_before(demo.simulator.world());
     let document = demo.sweep(progress).await?;
     let diagnosed = judge::diagnosed(&demo.simulator, &before, &document);
-    let cards: Vec<ProposalId> =
-        picture(demo).proposals.iter().filter(|one| one.state.is_undecided()).map(|one| one.id.clone()).collect();
+    let cards: Vec<ProposalId> = picture(demo)
+        .proposals
+        .iter()
+        .filter(|one| one.state.is_undecided())
+        .map(|one| one.id.clone())
+        .collect();
     if let Some((last, others)) = cards.split_last() {
         for id in others {
-            approve(demo, id).await.with_context(|| format!("cannot approve {id}"))?;
+            approve(demo, id)
+                .await
+                .with_context(|| format!("cannot approve {id}"))?;
         }
-        deny(demo, last).await.with_context(|| format!("cannot deny {last}"))?;
+        deny(demo, last)
+            .await
+            .with_context(|| format!("cannot deny {last}"))?;
     }
     let decided: HashSet<ProposalId> = cards.into_iter().collect();
     move_on(demo).await?;
@@ -102,15 +110,23 @@ fn picture(demo: &Demo) -> Arc<Picture> {
 async fn approve(demo: &Arc<Demo>, id: &ProposalId) -> anyhow::Result<()> {
     for person in demo.cast.people().iter().take(2) {
         let card = card(demo, id).await?;
-        let button = element(&card, |element| element["style"] == "primary").context("the card has no button to approve")?;
+        let button = element(&card, |element| element["style"] == "primary")
+            .context("the card has no button to approve")?;
         let slack = demo.simulator.slack();
-        slack.click(&person.id, &card.channel, &card.ts, button.as_str()).await?;
+        slack
+            .click(&person.id, &card.channel, &card.ts, button.as_str())
+            .await?;
         let counted = until(demo, SLACK_WITHIN, |picture| {
-            picture.decisions.get(id).is_some_and(|decisions| !decisions.is_empty())
+            picture
+                .decisions
+                .get(id)
+                .is_some_and(|decisions| !decisions.is_empty())
         })
         .await?;
         anyhow::ensure!(counted, "the click had no effect");
-        let undecided = picture(demo).proposal(id).is_some_and(|one| one.state.is_undecided());
+        let undecided = picture(demo)
+            .proposal(id)
+            .is_some_and(|one| one.state.is_undecided());
         if !undecided {
             return Ok(());
         }
@@ -122,17 +138,26 @@ async fn approve(demo: &Arc<Demo>, id: &ProposalId) -> anyhow::Result<()> {
 async fn deny(demo: &Arc<Demo>, id: &ProposalId) -> anyhow::Result<()> {
     let approver = demo.cast.approver().context("nobody may decide")?;
     let card = card(demo, id).await?;
-    let button = element(&card, |element| element["style"] == "danger").context("the card has no button to deny")?;
+    let button = element(&card, |element| element["style"] == "danger")
+        .context("the card has no button to deny")?;
     let slack = demo.simulator.slack();
-    slack.click(&approver, &card.channel, &card.ts, button.as_str()).await?;
+    slack
+        .click(&approver, &card.channel, &card.ts, button.as_str())
+        .await?;
     let view = slack
         .wait_for(SLACK_WITHIN, |slack| slack.views(&approver).last().cloned())
         .await
         .context("no dialog was opened")?;
-    let inputs = view.blocks().iter().filter(|block| block["type"] == "input").filter_map(filled_in);
+    let inputs = view
+        .blocks()
+        .iter()
+        .filter(|block| block["type"] == "input")
+        .filter_map(filled_in);
     slack.submit_view(&approver, &view.id, inputs).await?;
     let denied = until(demo, SLACK_WITHIN, |picture| {
-        picture.proposal(id).is_some_and(|one| one.state == ProposalState::Denied)
+        picture
+            .proposal(id)
+            .is_some_and(|one| one.state == ProposalState::Denied)
     })
     .await?;
     anyhow::ensure!(denied, "the dialog had no effect");
@@ -145,7 +170,9 @@ fn filled_in(block: &Value) -> Option<(&str, Value)> {
     let initial = element.get("initial_option").is_some();
     match element["type"].as_str()? {
         "plain_text_input" => Some((id, json!("denied by the demonstration"))),
-        "static_select" | "radio_buttons" if !initial => Some((id, element["options"][0]["value"].clone())),
+        "static_select" | "radio_buttons" if !initial => {
+            Some((id, element["options"][0]["value"].clone()))
+        }
         _ => None,
     }
 }
@@ -154,22 +181,40 @@ fn filled_in(block: &Value) -> Option<(&str, Value)> {
 async fn card(demo: &Demo, id: &ProposalId) -> anyhow::Result<Message> {
     let channel = demo.cast.channel.clone();
     let find = |slack: &simulator::slack::SlackWorkspace| {
-        let named = |value: &Value| value.as_str().is_some_and(|value| value.contains(id.as_str()));
+        let named = |value: &Value| {
+            value
+                .as_str()
+                .is_some_and(|value| value.contains(id.as_str()))
+        };
         let mut messages = slack.messages(&channel).into_iter().rev();
         messages.find(|message| element(message, |element| named(&element["value"])).is_some())
     };
-    demo.simulator.slack().wait_for(SLACK_WITHIN, find).await.context("its card was not posted")
+    demo.simulator
+        .slack()
+        .wait_for(SLACK_WITHIN, find)
+        .await
+        .context("its card was not posted")
 }
 
 /// The action id of the first element like this.
 fn element(message: &Message, like: impl Fn(&Value) -> bool) -> Option<String> {
-    let elements = message.blocks.iter().filter_map(|block| block["elements"].as_array()).flatten();
+    let elements = message
+        .blocks
+        .iter()
+        .filter_map(|block| block["elements"].as_array())
+        .flatten();
     let buttons = elements.filter(|element| element["type"] == "button");
-    buttons.filter(|element| like(element)).find_map(|element| element["action_id"].as_str().map(str::to_owned))
+    buttons
+        .filter(|element| like(element))
+        .find_map(|element| element["action_id"].as_str().map(str::to_owned))
 }
 
 /// Looks until it is so.
-async fn until(demo: &Arc<Demo>, within: Duration, so: impl Fn(&Picture) -> bool) -> anyhow::Result<bool> {
+async fn until(
+    demo: &Arc<Demo>,
+    within: Duration,
+    so: impl Fn(&Picture) -> bool,
+) -> anyhow::Result<bool> {
     let began = Instant::now();
     loop {
         demo.look().await?;
@@ -195,7 +240,17 @@ async fn move_on(demo: &Arc<Demo>) -> anyhow::Result<()> {
             return Ok(());
         }
         let now = demo.time.now();
-        let seen: Vec<_> = picture.repairs.iter().map(|repair| (repair.id.clone(), repair.state.word(), repair.state.waits_for_sign_in())).collect();
+        let seen: Vec<_> = picture
+            .repairs
+            .iter()
+            .map(|repair| {
+                (
+                    repair.id.clone(),
+                    repair.state.word(),
+                    repair.state.waits_for_sign_in(),
+                )
+            })
+            .collect();
         if seen != versions {
             (versions, moved_at) = (seen, now);
         } else if now - moved_at > STILL {
@@ -210,9 +265,17 @@ async fn move_on(demo: &Arc<Demo>) -> anyhow::Result<()> {
 
 /// How far to move: to the next look at a repair that is carried out, in larger strides while people are waited for.
 fn step(picture: &Picture, now: chrono::DateTime<chrono::Utc>) -> TimeDelta {
-    let next = picture.under_way().filter_map(|repair| repair.next_look_at).min();
-    let queued = picture.repairs.iter().any(|repair| repair.state == RepairState::Queued);
-    let by_proof = picture.repairs.iter().any(|repair| !repair.state.is_end() && repair.state.waits_for_hop() && !repair.state.waits_for_sign_in());
+    let next = picture
+        .under_way()
+        .filter_map(|repair| repair.next_look_at)
+        .min();
+    let queued = picture
+        .repairs
+        .iter()
+        .any(|repair| repair.state == RepairState::Queued);
+    let by_proof = picture.repairs.iter().any(|repair| {
+        !repair.state.is_end() && repair.state.waits_for_hop() && !repair.state.waits_for_sign_in()
+    });
     match next {
         // Each look costs requests of Okta's budget, of every repair that is open.
         Some(next) => (next - now).clamp(TimeDelta::minutes(5), TimeDelta::hours(1)),
@@ -229,7 +292,11 @@ async fn settle(demo: &Arc<Demo>, began: Instant) -> anyhow::Result<()> {
         let now = demo.time.now();
         let picture = picture(demo);
         let due = |at: Option<chrono::DateTime<chrono::Utc>>| at.is_some_and(|at| at <= now);
-        let busy = picture.sweeping.is_some() || picture.repairs.iter().any(|repair| !repair.state.is_end() && due(repair.next_look_at));
+        let busy = picture.sweeping.is_some()
+            || picture
+                .repairs
+                .iter()
+                .any(|repair| !repair.state.is_end() && due(repair.next_look_at));
         if busy {
             quiet_since = Instant::now();
         }

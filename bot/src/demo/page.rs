@@ -29,8 +29,7 @@ const TOGETHER: Duration = Duration::from_millis(120);
 /// How often the clock is told.
 const CLOCK_EVERY: Duration = Duration::from_secs(1);
 /// Nothing from elsewhere is loaded, nothing is run but the page's own script.
-const CONTENT_POLICY: &str =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page's own files, in the binary; a debug build reads them from the source.
@@ -53,7 +52,11 @@ pub(super) async fn serve(
     listener: tokio::net::TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let page = Page { demo, changes: watch::Sender::default(), stop: stop.clone() };
+    let page = Page {
+        demo,
+        changes: watch::Sender::default(),
+        stop: stop.clone(),
+    };
     let noticing = tokio::spawn(notice(page.clone()));
     let router = Router::new()
         .route("/", get(|| file(Path("index.html".into()))))
@@ -66,38 +69,63 @@ pub(super) async fn serve(
         .route("/api/submit", post(acts::submit))
         .route("/api/close", post(acts::close))
         .route("/api/say", post(acts::say))
+        .route("/api/sign-in", post(acts::sign_in))
         .route("/api/time", post(acts::time))
         .route("/api/break", post(acts::break_something))
         .layer(middleware::from_fn(only_loopback))
         .with_state(page);
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await;
     noticing.abort();
     Ok(served?)
 }
 
 async fn file(Path(name): Path<String>) -> Response {
-    let Some(file) = Assets::get(&name) else { return refuse(StatusCode::NOT_FOUND, "no such file") };
+    let Some(file) = Assets::get(&name) else {
+        return refuse(StatusCode::NOT_FOUND, "no such file");
+    };
     let kind = match name.rsplit_once('.') {
         Some((_, "html")) => "text/html; charset=utf-8",
         Some((_, "css")) => "text/css; charset=utf-8",
         Some((_, "js")) => "text/javascript; charset=utf-8",
         _ => "application/octet-stream",
     };
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], file.data).into_response()
+    (
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        file.data,
+    )
+        .into_response()
 }
 
 /// Refuses what another site's page could send here under another name, and sets the headers of every answer.
 async fn only_loopback(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     if !matches!(name, "127.0.0.1" | "localhost") {
         return (StatusCode::FORBIDDEN, "this page answers on 127.0.0.1 only").into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_POLICY),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     response
 }
 
@@ -120,29 +148,33 @@ async fn notice(page: Page) {
 /// `change` when anything is to be drawn anew, `clock` every second.
 async fn events(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = page.changes.subscribe();
-    let events = stream::unfold((page, changes, true), |(page, mut changes, first)| async move {
-        let changed = if first {
-            true
-        } else {
-            tokio::select! {
-                changed = changes.changed() => {
-                    changed.ok()?;
-                    tokio::time::sleep(TOGETHER).await;
-                    changes.mark_unchanged();
-                    true
+    let events = stream::unfold(
+        (page, changes, true),
+        |(page, mut changes, first)| async move {
+            let changed = if first {
+                true
+            } else {
+                tokio::select! {
+                    changed = changes.changed() => {
+                        changed.ok()?;
+                        tokio::time::sleep(TOGETHER).await;
+                        changes.mark_unchanged();
+                        true
+                    }
+                    () = tokio::time::sleep(CLOCK_EVERY) => false,
+                    () = page.stop.cancelled() => return None,
                 }
-                () = tokio::time::sleep(CLOCK_EVERY) => false,
-                () = page.stop.cancelled() => return None,
-            }
-        };
-        let event = if changed {
-            Event::default().event("change").data("")
-        } else {
-            let clock = serde_json::to_string(&page.demo.time.shown()).unwrap_or_default();
-            Event::default().event("clock").data(clock)
-        };
-        Some((Ok(event), (page, changes, false)))
-    });
+            };
+            let event = if changed {
+                // A browser drops an event without data.
+                Event::default().event("change").data("look")
+            } else {
+                let clock = serde_json::to_string(&page.demo.time.shown()).unwrap_or_default();
+                Event::default().event("clock").data(clock)
+            };
+            Some((Ok(event), (page, changes, false)))
+        },
+    );
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 

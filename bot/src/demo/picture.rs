@@ -50,9 +50,17 @@ impl Picture {
         let long_ago = DateTime::<Utc>::UNIX_EPOCH;
         let sweep = match store.last_sweep().await? {
             None => None,
-            Some(record) => match before.sweep.as_ref().filter(|sweep| sweep.sweep.id == record.id) {
+            Some(record) => match before
+                .sweep
+                .as_ref()
+                .filter(|sweep| sweep.sweep.id == record.id)
+            {
                 Some(known) => Some(Arc::clone(known)),
-                None => record.document.map(serde_json::from_value).transpose()?.map(Arc::new),
+                None => record
+                    .document
+                    .map(serde_json::from_value)
+                    .transpose()?
+                    .map(Arc::new),
             },
         };
         let mut proposals = store.proposals_since(long_ago).await?;
@@ -67,7 +75,14 @@ impl Picture {
         for run in &runs {
             repairs.extend(store.repairs(&run.id).await?);
         }
-        Ok(Self { sweep, sweeping: store.running_sweep().await?.map(|sweep| sweep.id), proposals, decisions, runs, repairs })
+        Ok(Self {
+            sweep,
+            sweeping: store.running_sweep().await?.map(|sweep| sweep.id),
+            proposals,
+            decisions,
+            runs,
+            repairs,
+        })
     }
 
     /// Findings of the last sweep.
@@ -89,18 +104,28 @@ impl Picture {
         let run = self.run(&record.run)?;
         let proposal = self.proposal(&run.proposal)?;
         let plan = proposal.plan.repairs.get(record.position)?;
-        Some(Planned { record, plan, title: &proposal.plan.title, run })
+        Some(Planned {
+            record,
+            plan,
+            title: &proposal.plan.title,
+            run,
+        })
     }
 
     /// Every repair with its plan.
     pub(super) fn all_planned(&self) -> impl Iterator<Item = Planned<'_>> {
-        self.repairs.iter().filter_map(|record| self.planned(record))
+        self.repairs
+            .iter()
+            .filter_map(|record| self.planned(record))
     }
 
     /// The newest repair of a device-user.
     pub(super) fn repair_of(&self, device: &DeviceId, user: &UserId) -> Option<&RepairRecord> {
         self.repairs.iter().rev().find(|repair| {
-            repair.subjects.iter().any(|subject| subject.device_id == *device && subject.user_id == *user)
+            repair
+                .subjects
+                .iter()
+                .any(|subject| subject.device_id == *device && subject.user_id == *user)
         })
     }
 
@@ -113,14 +138,19 @@ impl Picture {
 
     /// How many repairs stand like this.
     pub(super) fn count(&self, stands: impl Fn(&RepairState) -> bool) -> usize {
-        self.repairs.iter().filter(|repair| stands(&repair.state)).count()
+        self.repairs
+            .iter()
+            .filter(|repair| stands(&repair.state))
+            .count()
     }
 
     /// Computers in proposals of which `which` holds.
     pub(super) fn computers(&self, which: impl Fn(&ProposalRecord) -> bool) -> usize {
         let proposals = self.proposals.iter().filter(|proposal| which(proposal));
-        let hardware: HashSet<&str> =
-            proposals.flat_map(|one| &one.plan.repairs).map(|repair| repair.hardware.as_str()).collect();
+        let hardware: HashSet<&str> = proposals
+            .flat_map(|one| &one.plan.repairs)
+            .map(|repair| repair.hardware.as_str())
+            .collect();
         hardware.len()
     }
 }

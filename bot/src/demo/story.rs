@@ -86,42 +86,78 @@ pub(super) fn news(
     name: impl Fn(&str) -> String,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut say = |kind, words: String| lines.push(Line { at: now, kind, words });
+    let mut say = |kind, words: String| {
+        lines.push(Line {
+            at: now,
+            kind,
+            words,
+        })
+    };
     let id = |picture: &Picture| picture.sweep.as_ref().map(|sweep| sweep.sweep.id.clone());
     if let Some(sweep) = after.sweep.as_ref().filter(|_| id(before) != id(after)) {
         say(Kind::Sweep, swept(sweep));
         if let Some(words) = causes(&sweep.findings) {
             say(Kind::Why, words);
         }
-    }
-    let waiting = |picture: &Picture| picture.proposals.iter().filter(|one| one.state.is_undecided()).count();
-    let opened = after.proposals.iter().filter(|one| before.proposal(&one.id).is_none()).count();
-    if opened > 0 {
-        let waiting = waiting(after);
-        let verb = if waiting == 1 { "waits" } else { "wait" };
-        say(Kind::Ask, format!("{} {verb} in #fleet-repairs", count(waiting, "card")));
+        let new = |proposal: &&ProposalRecord| proposal.created_at >= sweep.sweep.started_at;
+        let waiting = after
+            .proposals
+            .iter()
+            .filter(|one| one.state.is_undecided())
+            .count();
+        if waiting > 0 && after.proposals.iter().any(|proposal| new(&proposal)) {
+            let verb = if waiting == 1 { "waits" } else { "wait" };
+            say(
+                Kind::Ask,
+                format!("{} {verb} in #fleet-repairs", count(waiting, "card")),
+            );
+        }
     }
     for proposal in &after.proposals {
         let known = before.decisions.get(&proposal.id).map_or(0, Vec::len);
-        for decision in after.decisions.get(&proposal.id).into_iter().flatten().skip(known) {
+        for decision in after
+            .decisions
+            .get(&proposal.id)
+            .into_iter()
+            .flatten()
+            .skip(known)
+        {
             let verb = match decision.verdict {
                 Verdict::Approve => "approved",
                 Verdict::Deny => "denied",
             };
-            say(Kind::You, format!("{} {verb} {}: {}", name(&decision.person), proposal.id, headline(proposal)));
+            say(
+                Kind::You,
+                format!(
+                    "{} {verb} {}: {}",
+                    name(&decision.person),
+                    proposal.id,
+                    headline(proposal)
+                ),
+            );
         }
         let state = before.proposal(&proposal.id).map(|known| known.state);
         if state != Some(proposal.state)
             && let Some(words) = closed(proposal.state)
         {
-            say(Kind::Ended, format!("{} {words}: {}", proposal.id, headline(proposal)));
+            say(
+                Kind::Ended,
+                format!("{} {words}: {}", proposal.id, headline(proposal)),
+            );
         }
     }
-    let known: HashMap<_, _> = before.repairs.iter().map(|repair| (&repair.id, repair)).collect();
+    let known: HashMap<_, _> = before
+        .repairs
+        .iter()
+        .map(|repair| (&repair.id, repair))
+        .collect();
     for planned in after.all_planned() {
         let known = known.get(&planned.record.id);
         if known.is_none_or(|known| known.version != planned.record.version)
-            && let Some((kind, words)) = moved(known.map(|known| (&known.state, picture::progress(known))), planned)
+            && let Some((kind, words)) = moved(
+                known.map(|known| (&known.state, picture::progress(known))),
+                planned,
+            )
         {
             say(kind, words);
         }
@@ -138,7 +174,10 @@ fn swept(sweep: &SweepDocument) -> String {
         counts.not_managed
     );
     for missing in &sweep.sweep.incomplete {
-        words.push_str(&format!(" · {} could not be read to the end, nothing is proposed from it", missing.source));
+        words.push_str(&format!(
+            " · {} could not be read to the end, nothing is proposed from it",
+            missing.source
+        ));
     }
     words
 }
@@ -151,7 +190,10 @@ fn causes(findings: &[Finding]) -> Option<String> {
     }
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|(title, number)| (std::cmp::Reverse(*number), *title));
-    let parts: Vec<String> = counts.iter().map(|(title, number)| format!("{number} {}", lower(title))).collect();
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(title, number)| format!("{number} {}", lower(title)))
+        .collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
@@ -191,27 +233,50 @@ fn moved(
     before: Option<(&RepairState, crate::executor::Progress)>,
     planned: Planned<'_>,
 ) -> Option<(Kind, String)> {
-    let Planned { record, plan, run, .. } = planned;
+    let Planned {
+        record, plan, run, ..
+    } = planned;
     let device = &plan.device_name;
-    let moving = if run.wave <= 1 { Kind::Canary } else { Kind::Repair };
+    let moving = if run.wave <= 1 {
+        Kind::Canary
+    } else {
+        Kind::Repair
+    };
     let state = &record.state;
     if state.is_end() {
         return (before.as_ref().map(|(before, _)| *before) != Some(state)).then(|| ended(planned));
     }
     let proved = |progress: &crate::executor::Progress, hop: Hop| {
-        progress.hops.iter().any(|one| one.hop == hop && matches!(one.state, HopState::Proved { .. }))
+        progress
+            .hops
+            .iter()
+            .any(|one| one.hop == hop && matches!(one.state, HopState::Proved { .. }))
     };
     let now = picture::progress(record);
     let (before_state, before_progress) = before?;
     if proved(&now, Hop::CertPresent) && !proved(&before_progress, Hop::CertPresent) {
-        return Some((moving, format!("{device} … certificate delivered, waits for a FastPass sign-in")));
+        return Some((
+            moving,
+            format!("{device} … certificate delivered, waits for a FastPass sign-in"),
+        ));
     }
     if state.waits_for_sign_in() && !before_state.waits_for_sign_in() {
-        let person = plan.subjects.first().map_or("the owner", |subject| first_name(subject));
-        return Some((moving, format!("{device} … {person} is asked to sign in once with FastPass")));
+        let person = plan
+            .subjects
+            .first()
+            .map_or("the owner", |subject| first_name(subject));
+        return Some((
+            moving,
+            format!("{device} … {person} is asked to sign in once with FastPass"),
+        ));
     }
     let idle = |state: &RepairState| matches!(state, RepairState::Queued | RepairState::Preflight);
-    (idle(before_state) && !idle(state)).then(|| (moving, format!("{device} … begun: {}", lower(planned.title))))
+    (idle(before_state) && !idle(state)).then(|| {
+        (
+            moving,
+            format!("{device} … begun: {}", lower(planned.title)),
+        )
+    })
 }
 
 fn ended(planned: Planned<'_>) -> (Kind, String) {
@@ -219,10 +284,19 @@ fn ended(planned: Planned<'_>) -> (Kind, String) {
     let device = &plan.device_name;
     match &record.state {
         RepairState::Managed => {
-            let person = plan.subjects.first().map_or("the owner", |subject| first_name(subject));
-            (Kind::Proved, format!("{device} is managed again ({person} signed in with FastPass)"))
+            let person = plan
+                .subjects
+                .first()
+                .map_or("the owner", |subject| first_name(subject));
+            (
+                Kind::Proved,
+                format!("{device} is managed again ({person} signed in with FastPass)"),
+            )
         }
-        state => (Kind::Ended, format!("{device} … {}", wording::repair_state(state))),
+        state => (
+            Kind::Ended,
+            format!("{device} … {}", wording::repair_state(state)),
+        ),
     }
 }
 
@@ -230,21 +304,41 @@ fn ended(planned: Planned<'_>) -> (Kind, String) {
 fn first_name(subject: &crate::domain::PlannedSubject) -> &str {
     match &subject.name {
         Some(name) => name.split(' ').next().unwrap_or(name),
-        None => subject.login.split(['@', '.']).next().unwrap_or(&subject.login),
+        None => subject
+            .login
+            .split(['@', '.'])
+            .next()
+            .unwrap_or(&subject.login),
     }
 }
 
 /// What was found, repaired, refused and is waiting.
 pub(super) fn summary(picture: &Picture) -> Vec<String> {
-    let Some(sweep) = &picture.sweep else { return vec!["No sweep has ended yet.".into()] };
+    let Some(sweep) = &picture.sweep else {
+        return vec!["No sweep has ended yet.".into()];
+    };
     let computers = |number: usize| count(number, "computer");
     let waiting = picture.count(|state| !state.is_end());
     let undecided = picture.computers(|one| one.state.is_undecided());
     vec![
-        format!("found     {} of {} not managed", sweep.counts.not_managed, count(sweep.counts.device_users, "device-user")),
-        format!("repaired  {} managed again, proved in Okta", computers(picture.count(|state| *state == RepairState::Managed))),
-        format!("refused   {} in denied proposals", computers(picture.computers(|one| one.state == ProposalState::Denied))),
-        format!("waiting   {} under repair, {} for a decision", computers(waiting), computers(undecided)),
+        format!(
+            "found     {} of {} not managed",
+            sweep.counts.not_managed,
+            count(sweep.counts.device_users, "device-user")
+        ),
+        format!(
+            "repaired  {} managed again, proved in Okta",
+            computers(picture.count(|state| *state == RepairState::Managed))
+        ),
+        format!(
+            "refused   {} in denied proposals",
+            computers(picture.computers(|one| one.state == ProposalState::Denied))
+        ),
+        format!(
+            "waiting   {} under repair, {} for a decision",
+            computers(waiting),
+            computers(undecided)
+        ),
     ]
 }
 
@@ -254,7 +348,11 @@ mod tests {
 
     #[test]
     fn a_line_fits_its_columns() {
-        let line = Line { at: super::super::monday_morning(), kind: Kind::Ask, words: "4 cards wait".into() };
+        let line = Line {
+            at: super::super::monday_morning(),
+            kind: Kind::Ask,
+            words: "4 cards wait".into(),
+        };
         assert_eq!(line.text(), "Mon 09:00  ask      4 cards wait");
     }
 
@@ -267,6 +365,14 @@ mod tests {
     #[test]
     fn nothing_new_is_no_news() {
         let picture = Picture::default();
-        assert_eq!(news(&picture, &picture, super::super::monday_morning(), str::to_owned), Vec::new());
+        assert_eq!(
+            news(
+                &picture,
+                &picture,
+                super::super::monday_morning(),
+                str::to_owned
+            ),
+            Vec::new()
+        );
     }
 }

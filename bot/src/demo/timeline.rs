@@ -49,7 +49,11 @@ pub(super) async fn timeline(
     picture: &Picture,
     wanted: &str,
 ) -> anyhow::Result<Option<Timeline>> {
-    let finding = match picture.findings().iter().find(|finding| key(finding) == wanted) {
+    let finding = match picture
+        .findings()
+        .iter()
+        .find(|finding| key(finding) == wanted)
+    {
         Some(finding) => finding.clone(),
         None => match store.finding(wanted).await? {
             Some(record) => record.finding,
@@ -59,21 +63,38 @@ pub(super) async fn timeline(
     let mut rows = Rows::default();
     rows.evidence(&finding);
     for entry in store.finding_history(wanted).await? {
-        rows.add(entry.at, "unstuck", format!("finding {}: {}", entry.change, entry.cause.title()));
+        rows.add(
+            entry.at,
+            "unstuck",
+            format!("finding {}: {}", entry.change, entry.cause.title()),
+        );
     }
     if let (Some(device), Some(user)) = (&finding.device_id, &finding.user_id) {
         let log = store.load_log_facts().await?;
         if let Some(seen) = log.fastpass.get(&(device.clone(), user.clone())) {
-            rows.maybe(seen.last_managed, "okta", "FastPass sign-in, the computer attested that it is managed");
-            rows.maybe(seen.last_unmanaged, "okta", "FastPass sign-in without attestation");
+            rows.maybe(
+                seen.last_managed,
+                "okta",
+                "FastPass sign-in, the computer attested that it is managed",
+            );
+            rows.maybe(
+                seen.last_unmanaged,
+                "okta",
+                "FastPass sign-in without attestation",
+            );
         }
-        rows.maybe(log.binds.get(device).map(|seen| seen.last), "okta", "certificate bound to the device (pki.cert.bind)");
+        rows.maybe(
+            log.binds.get(device).map(|seen| seen.last),
+            "okta",
+            "certificate bound to the device (pki.cert.bind)",
+        );
     }
     rows.of_proposals(simulator, picture, &finding);
     rows.of_repairs(store, picture, &finding).await?;
     rows.of_vendors(simulator, &finding);
     rows.of_slack(simulator, picture, &finding);
-    rows.0.sort_by(|a, b| (a.at, &a.source).cmp(&(b.at, &b.source)));
+    rows.0
+        .sort_by(|a, b| (a.at, &a.source).cmp(&(b.at, &b.source)));
     Ok(Some(Timeline {
         who: wording::who(&finding),
         serial_number: finding.serial_number.clone(),
@@ -83,7 +104,11 @@ pub(super) async fn timeline(
         sure: wording::sure(finding.confidence),
         sentence: wording::sentence(&finding),
         now: standing(picture, &finding),
-        ruled_out: finding.rivals.iter().map(|rival| format!("{}: {}", rival.cause.title(), rival.excluded_by)).collect(),
+        ruled_out: finding
+            .rivals
+            .iter()
+            .map(|rival| format!("{}: {}", rival.cause.title(), rival.excluded_by))
+            .collect(),
         rows: rows.0,
     }))
 }
@@ -93,7 +118,11 @@ struct Rows(Vec<Row>);
 
 impl Rows {
     fn add(&mut self, at: DateTime<Utc>, source: impl Into<String>, words: impl Into<String>) {
-        self.0.push(Row { at, source: source.into(), words: words.into() });
+        self.0.push(Row {
+            at,
+            source: source.into(),
+            words: words.into(),
+        });
     }
 
     fn maybe(&mut self, at: Option<DateTime<Utc>>, source: &str, words: &str) {
@@ -106,42 +135,84 @@ impl Rows {
     fn evidence(&mut self, finding: &Finding) {
         for fact in &finding.evidence {
             let at = fact.about.unwrap_or(fact.observed_at);
-            self.add(at, fact.source.clone(), format!("{} = {}", fact.fact, fact.value));
+            self.add(
+                at,
+                fact.source.clone(),
+                format!("{} = {}", fact.fact, fact.value),
+            );
         }
     }
 
     fn of_proposals(&mut self, simulator: &Simulator, picture: &Picture, finding: &Finding) {
         for proposal in &picture.proposals {
-            let mut subjects = proposal.plan.repairs.iter().flat_map(|repair| &repair.subjects);
+            let mut subjects = proposal
+                .plan
+                .repairs
+                .iter()
+                .flat_map(|repair| &repair.subjects);
             if !subjects.any(|subject| Some(&subject.device_id) == finding.device_id.as_ref()) {
                 continue;
             }
-            self.add(proposal.created_at, "unstuck", format!("proposed in {}: {}", proposal.id, headline(proposal)));
+            self.add(
+                proposal.created_at,
+                "unstuck",
+                format!("proposed in {}: {}", proposal.id, headline(proposal)),
+            );
             for decision in picture.decisions.get(&proposal.id).into_iter().flatten() {
                 let verb = match decision.verdict {
                     Verdict::Approve => "approved",
                     Verdict::Deny => "denied",
                 };
                 let name = first_name(simulator.slack(), &decision.person);
-                let reason = decision.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-                self.add(decision.at, "slack", format!("{name} {verb} {}{reason}", proposal.id));
+                let reason = decision
+                    .reason
+                    .as_deref()
+                    .map(|reason| format!(" ({reason})"))
+                    .unwrap_or_default();
+                self.add(
+                    decision.at,
+                    "slack",
+                    format!("{name} {verb} {}{reason}", proposal.id),
+                );
             }
         }
     }
 
     /// The journal, step by step.
-    async fn of_repairs(&mut self, store: &Store, picture: &Picture, finding: &Finding) -> anyhow::Result<()> {
+    async fn of_repairs(
+        &mut self,
+        store: &Store,
+        picture: &Picture,
+        finding: &Finding,
+    ) -> anyhow::Result<()> {
         for planned in picture.all_planned() {
             let record = planned.record;
-            if !record.subjects.iter().any(|subject| Some(&subject.device_id) == finding.device_id.as_ref()) {
+            if !record
+                .subjects
+                .iter()
+                .any(|subject| Some(&subject.device_id) == finding.device_id.as_ref())
+            {
                 continue;
             }
             for step in store.steps(&record.id).await? {
-                let words = planned.plan.steps.iter().find(|known| known.id == step.step).map(|known| wording::step(&known.kind));
+                let words = planned
+                    .plan
+                    .steps
+                    .iter()
+                    .find(|known| known.id == step.step)
+                    .map(|known| wording::step(&known.kind));
                 let words = words.unwrap_or(step.action);
-                self.add(step.started_at, "unstuck", format!("step {}: {words}", step.step));
+                self.add(
+                    step.started_at,
+                    "unstuck",
+                    format!("step {}: {words}", step.step),
+                );
                 if let Some(at) = step.finished_at {
-                    self.add(at, "unstuck", format!("step {} {}", step.step, step.state.word()));
+                    self.add(
+                        at,
+                        "unstuck",
+                        format!("step {} {}", step.step, step.state.word()),
+                    );
                 }
             }
             for hop in progress(record).hops {
@@ -149,7 +220,11 @@ impl Rows {
                     self.add(at, "proof", wording::hop(hop.hop));
                 }
             }
-            self.maybe(record.finished_at, "unstuck", &format!("repair ended: {}", wording::repair_state(&record.state)));
+            self.maybe(
+                record.finished_at,
+                "unstuck",
+                &format!("repair ended: {}", wording::repair_state(&record.state)),
+            );
         }
         Ok(())
     }
@@ -163,7 +238,14 @@ impl Rows {
         for effect in simulator.ledger().effects() {
             if judge::parts(&effect.target).any(|part| ids.iter().any(|id| id == part)) {
                 let vendor = effect.kind.split('.').next().unwrap_or("vendor").to_owned();
-                self.add(effect.at, vendor, format!("received {}: {} → {}", effect.kind, effect.before, effect.after));
+                self.add(
+                    effect.at,
+                    vendor,
+                    format!(
+                        "received {}: {} → {}",
+                        effect.kind, effect.before, effect.after
+                    ),
+                );
             }
         }
     }
@@ -171,15 +253,31 @@ impl Rows {
     /// Direct messages that name the computer.
     fn of_slack(&mut self, simulator: &Simulator, picture: &Picture, finding: &Finding) {
         let slack = simulator.slack();
-        let Some(user) = finding.login.as_deref().and_then(|login| slack.user_by_email(login)) else { return };
+        let Some(user) = finding
+            .login
+            .as_deref()
+            .and_then(|login| slack.user_by_email(login))
+        else {
+            return;
+        };
         let name = finding.device_name.as_deref().unwrap_or_default();
         let began = picture.sweep.as_ref().map(|sweep| sweep.sweep.started_at);
         for message in slack.ims(&user.id) {
             let about = name.is_empty() || message.text.contains(name) || message.user == user.id;
-            let seconds = message.ts.split('.').next().and_then(|seconds| seconds.parse().ok());
-            let at = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).or(began);
+            let seconds = message
+                .ts
+                .split('.')
+                .next()
+                .and_then(|seconds| seconds.parse().ok());
+            let at = seconds
+                .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+                .or(began);
             if let Some(at) = at.filter(|_| about) {
-                let by = if message.user == user.id { &user.real_name } else { "unstuck" };
+                let by = if message.user == user.id {
+                    &user.real_name
+                } else {
+                    "unstuck"
+                };
                 self.add(at, "slack", format!("{by}: {}", message.text));
             }
         }

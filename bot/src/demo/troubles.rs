@@ -28,7 +28,10 @@ pub(super) struct Troubles {
 
 impl Troubles {
     pub(super) fn new(faults: Faults) -> Self {
-        Self { faults, broken: Mutex::default() }
+        Self {
+            faults,
+            broken: Mutex::default(),
+        }
     }
 
     pub(super) fn broken(&self) -> Broken {
@@ -41,10 +44,12 @@ impl Troubles {
         apply(&mut broken);
         self.faults.clear();
         if broken.okta_slow {
-            self.faults.inject(Server::Okta, "", "/", 1_000_000_000, Fault::Slow(SLOW));
+            self.faults
+                .inject(Server::Okta, "", "/", 1_000_000_000, Fault::Slow(SLOW));
         }
         if broken.jamf_down {
-            self.faults.inject(Server::Jamf, "", "/", 1_000_000_000, Fault::Status(503));
+            self.faults
+                .inject(Server::Jamf, "", "/", 1_000_000_000, Fault::Status(503));
         }
         *broken
     }

@@ -10,7 +10,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use simulator::slack::{InteractionError, Pick, SubmitOutcome};
+use simulator::{
+    SignInOutcome,
+    slack::{InteractionError, Pick, SubmitOutcome},
+};
 
 use super::{
     super::{
@@ -51,7 +54,9 @@ pub(super) async fn click(State(page): State<Page>, Json(click): Json<Click>) ->
         pick = pick.in_block(block);
     }
     let clicked = if click.view.is_empty() {
-        slack.click(&click.person, &click.channel, &click.ts, pick).await
+        slack
+            .click(&click.person, &click.channel, &click.ts, pick)
+            .await
     } else {
         slack.click_in_view(&click.person, &click.view, pick).await
     };
@@ -70,8 +75,13 @@ pub(super) struct Submit {
 /// Submits a dialog.
 pub(super) async fn submit(State(page): State<Page>, Json(submit): Json<Submit>) -> Response {
     let slack = page.demo.simulator.slack();
-    let values = submit.values.iter().map(|(block, value)| (block.as_str(), value.clone()));
-    let submitted = slack.submit_view(&submit.person, &submit.view, values).await;
+    let values = submit
+        .values
+        .iter()
+        .map(|(block, value)| (block.as_str(), value.clone()));
+    let submitted = slack
+        .submit_view(&submit.person, &submit.view, values)
+        .await;
     answer(submitted.map(|outcome| match outcome {
         SubmitOutcome::Errors(errors) => json!({ "errors": errors }),
         _ => json!({}),
@@ -87,7 +97,14 @@ pub(super) struct Close {
 
 /// Closes a dialog.
 pub(super) async fn close(State(page): State<Page>, Json(close): Json<Close>) -> Response {
-    answer(page.demo.simulator.slack().close_view(&close.person, &close.view).await.map(|()| json!({})))
+    answer(
+        page.demo
+            .simulator
+            .slack()
+            .close_view(&close.person, &close.view)
+            .await
+            .map(|()| json!({})),
+    )
 }
 
 #[derive(Deserialize)]
@@ -106,9 +123,18 @@ pub(super) async fn say(State(page): State<Page>, Json(say): Json<Say>) -> Respo
         return refuse(StatusCode::BAD_REQUEST, "nothing was typed");
     }
     if text.starts_with('/') {
-        answer(slack.slash(&say.person, &say.channel, text).await.map(|_| json!({})))
+        answer(
+            slack
+                .slash(&say.person, &say.channel, text)
+                .await
+                .map(|_| json!({})),
+        )
     } else {
-        answer(slack.say(&say.person, &say.channel, text, None).map(|_| json!({})))
+        answer(
+            slack
+                .say(&say.person, &say.channel, text, None)
+                .map(|_| json!({})),
+        )
     }
 }
 
@@ -116,11 +142,65 @@ pub(super) async fn say(State(page): State<Page>, Json(say): Json<Say>) -> Respo
 fn answer(outcome: Result<Value, InteractionError>) -> Response {
     match outcome {
         Ok(value) => Json(value).into_response(),
-        Err(InteractionError::NotConnected | InteractionError::NotAcknowledged { .. }) => {
-            refuse(StatusCode::BAD_GATEWAY, "unstuck did not answer. Slack would say: this app is not responding.")
-        }
+        Err(InteractionError::NotConnected | InteractionError::NotAcknowledged { .. }) => refuse(
+            StatusCode::BAD_GATEWAY,
+            "unstuck did not answer. Slack would say: this app is not responding.",
+        ),
         Err(error) => refuse(StatusCode::CONFLICT, &error.to_string()),
     }
+}
+
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    #[serde(rename = "as")]
+    person: String,
+}
+
+/// What the button of a direct message leads to: the person signs in with FastPass on each computer that waits for it.
+pub(super) async fn sign_in(State(page): State<Page>, Json(act): Json<SignIn>) -> Response {
+    let demo = &page.demo;
+    let email = demo
+        .simulator
+        .slack()
+        .user(&act.person)
+        .and_then(|user| user.email);
+    let Some(email) = email else {
+        return refuse(StatusCode::NOT_FOUND, "no such person");
+    };
+    let picture = demo.picture.borrow().clone();
+    let mut said = Vec::new();
+    for planned in picture
+        .all_planned()
+        .filter(|planned| planned.record.state.waits_for_hop())
+    {
+        let mine = |subject: &&crate::domain::PlannedSubject| {
+            [Some(&subject.login), subject.email.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|name| name.eq_ignore_ascii_case(&email))
+        };
+        for subject in planned.record.subjects.iter().filter(mine) {
+            let outcome = demo
+                .simulator
+                .world()
+                .sign_in_with_fastpass(&email, subject.device_id.as_str());
+            let words = match outcome {
+                SignInOutcome::Managed => "the computer attested that it is managed",
+                SignInOutcome::NotManaged => "the computer could not attest that it is managed",
+                SignInOutcome::Refused => "Okta refused it",
+                SignInOutcome::NotEnrolled => "there is no FastPass on it",
+                SignInOutcome::ProbeBlocked => "the browser could not reach Okta Verify",
+            };
+            said.push(format!(
+                "Signed in with FastPass on {}: {words}.",
+                planned.plan.device_name
+            ));
+        }
+    }
+    if said.is_empty() {
+        said.push("No computer of this person waits for a sign-in.".to_owned());
+    }
+    Json(json!({ "said": said.join(" ") })).into_response()
 }
 
 #[derive(Deserialize)]
@@ -161,14 +241,30 @@ pub(super) struct BreakAct {
 }
 
 /// Breaks one thing, or mends it if it is broken.
-pub(super) async fn break_something(State(page): State<Page>, Json(act): Json<BreakAct>) -> Response {
+pub(super) async fn break_something(
+    State(page): State<Page>,
+    Json(act): Json<BreakAct>,
+) -> Response {
     match act.trouble {
         Trouble::OktaSlow => {
-            let broken = page.demo.troubles.change(|broken| broken.okta_slow = !broken.okta_slow);
-            tell(&page, if broken.okta_slow { "Okta answers 3 s late" } else { "Okta is fast again" });
+            let broken = page
+                .demo
+                .troubles
+                .change(|broken| broken.okta_slow = !broken.okta_slow);
+            tell(
+                &page,
+                if broken.okta_slow {
+                    "Okta answers 3 s late"
+                } else {
+                    "Okta is fast again"
+                },
+            );
         }
         Trouble::JamfDown => {
-            let broken = page.demo.troubles.change(|broken| broken.jamf_down = !broken.jamf_down);
+            let broken = page
+                .demo
+                .troubles
+                .change(|broken| broken.jamf_down = !broken.jamf_down);
             let words = if broken.jamf_down {
                 "Jamf answers 503 to everything"
             } else {
@@ -180,7 +276,10 @@ pub(super) async fn break_something(State(page): State<Page>, Json(act): Json<Br
             if !page.demo.host.kill().await {
                 return refuse(StatusCode::CONFLICT, "the bot is down already");
             }
-            tell(&page, "the bot was killed in the middle of its work; the company goes on without it");
+            tell(
+                &page,
+                "the bot was killed in the middle of its work; the company goes on without it",
+            );
             tokio::spawn(rise_again(page));
             return Json(json!({})).into_response();
         }
@@ -214,5 +313,9 @@ async fn rise_again(page: Page) {
 
 fn tell(page: &Page, words: &str) {
     let at = page.demo.time.now();
-    page.demo.tell(vec![Line { at, kind: Kind::Break, words: words.to_owned() }]);
+    page.demo.tell(vec![Line {
+        at,
+        kind: Kind::Break,
+        words: words.to_owned(),
+    }]);
 }

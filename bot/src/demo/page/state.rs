@@ -78,24 +78,39 @@ struct Correspondent {
     messages: usize,
 }
 
-pub(super) async fn state(State(page): State<Page>, Query(viewer): Query<Viewer>) -> Json<Document> {
+pub(super) async fn state(
+    State(page): State<Page>,
+    Query(viewer): Query<Viewer>,
+) -> Json<Document> {
     let demo = &page.demo;
     let slack = demo.simulator.slack();
     let people = demo.cast.people();
-    let you = people.iter().find(|person| person.id == viewer.person).or(people.first());
+    let you = people
+        .iter()
+        .find(|person| person.id == viewer.person)
+        .or(people.first());
     let you = you.map_or_else(String::new, |person| person.id.clone());
     let channel = Conversation {
         name: "fleet-repairs".into(),
         messages: newest(slack.messages(&demo.cast.channel)),
-        ephemerals: newest(slack.ephemerals(&you)).into_iter().filter(|message| message.channel == demo.cast.channel).collect(),
+        ephemerals: newest(slack.ephemerals(&you))
+            .into_iter()
+            .filter(|message| message.channel == demo.cast.channel)
+            .collect(),
         id: demo.cast.channel.clone(),
         person: you.clone(),
     };
     let dms = correspondents(slack);
     let dm = slack.im_channel(&viewer.dm).map(|im| Conversation {
-        name: slack.user(&viewer.dm).map(|user| user.real_name).unwrap_or_default(),
+        name: slack
+            .user(&viewer.dm)
+            .map(|user| user.real_name)
+            .unwrap_or_default(),
         messages: newest(slack.messages(&im.id)),
-        ephemerals: newest(slack.ephemerals(&viewer.dm)).into_iter().filter(|message| message.channel == im.id).collect(),
+        ephemerals: newest(slack.ephemerals(&viewer.dm))
+            .into_iter()
+            .filter(|message| message.channel == im.id)
+            .collect(),
         id: im.id,
         person: viewer.dm.clone(),
     });
@@ -138,9 +153,15 @@ fn correspondents(slack: &SlackWorkspace) -> Vec<Correspondent> {
         .channels()
         .into_iter()
         .filter_map(|channel| {
-            let ChannelKind::Im { user } = &channel.kind else { return None };
+            let ChannelKind::Im { user } = &channel.kind else {
+                return None;
+            };
             let name = slack.user(user)?.real_name;
-            Some(Correspondent { id: user.clone(), name, messages: slack.messages(&channel.id).len() })
+            Some(Correspondent {
+                id: user.clone(),
+                name,
+                messages: slack.messages(&channel.id).len(),
+            })
         })
         .filter(|person| person.messages > 0)
         .collect();
@@ -149,23 +170,38 @@ fn correspondents(slack: &SlackWorkspace) -> Vec<Correspondent> {
 }
 
 /// Names of whoever is drawn; a company has too many people to send them all each time.
-fn names(demo: &Demo, channel: &Conversation, dm: Option<&Conversation>) -> BTreeMap<String, String> {
+fn names(
+    demo: &Demo,
+    channel: &Conversation,
+    dm: Option<&Conversation>,
+) -> BTreeMap<String, String> {
     let slack = demo.simulator.slack();
     let conversations = [Some(channel), dm];
-    let messages = conversations.iter().flatten().flat_map(|one| one.messages.iter().chain(&one.ephemerals));
+    let messages = conversations
+        .iter()
+        .flatten()
+        .flat_map(|one| one.messages.iter().chain(&one.ephemerals));
     let mut wanted: BTreeSet<String> = BTreeSet::new();
     for message in messages {
         wanted.insert(message.user.clone());
         mentioned(&message.text, &mut wanted);
-        mentioned(&serde_json::Value::from(message.blocks.clone()).to_string(), &mut wanted);
+        mentioned(
+            &serde_json::Value::from(message.blocks.clone()).to_string(),
+            &mut wanted,
+        );
     }
-    let groups = slack.usergroups().into_iter().map(|group| (group.id, group.handle));
+    let groups = slack
+        .usergroups()
+        .into_iter()
+        .map(|group| (group.id, group.handle));
     let channels = slack
         .channels()
         .into_iter()
         .filter(|channel| !channel.name.is_empty())
         .map(|channel| (channel.id, channel.name));
-    let people = wanted.into_iter().filter_map(|id| Some((id.clone(), slack.user(&id)?.real_name)));
+    let people = wanted
+        .into_iter()
+        .filter_map(|id| Some((id.clone(), slack.user(&id)?.real_name)));
     groups.chain(channels).chain(people).collect()
 }
 
