@@ -72,8 +72,19 @@ pub struct MdmClient {
 impl Vendors {
     /// Reads the secrets that the vendors need and builds their clients. All missing secrets come at once.
     pub fn build(settings: &Settings, environment: &Environment) -> anyhow::Result<Self> {
-        let mut secrets = SecretReader { settings, environment, problems: Vec::new() };
-        let okta_secret = secrets.read("okta", settings.okta.api_token.as_ref().or(settings.okta.private_key.as_ref()));
+        let mut secrets = SecretReader {
+            settings,
+            environment,
+            problems: Vec::new(),
+        };
+        let okta_secret = secrets.read(
+            "okta",
+            settings
+                .okta
+                .api_token
+                .as_ref()
+                .or(settings.okta.private_key.as_ref()),
+        );
         let mdm_secrets: Vec<Option<SecretString>> = settings
             .mdm
             .iter()
@@ -102,7 +113,10 @@ impl Vendors {
             .zip(mdm_secrets)
             .map(|(mdm, secret)| mdm_client(settings, mdm, secret.context("a secret is missing")?))
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { okta: Arc::new(okta), mdms })
+        Ok(Self {
+            okta: Arc::new(okta),
+            mdms,
+        })
     }
 }
 
@@ -110,8 +124,9 @@ fn mdm_client(settings: &Settings, mdm: &Mdm, secret: SecretString) -> anyhow::R
     let name = MdmName::from(mdm.name.as_str());
     let targets = targets(mdm);
     let own = settings.attestation_of(mdm);
-    let attestation = AttestationSettings::new(&own.subject_pattern, own.issuers, own.scep_profiles)
-        .map_err(|error| anyhow::anyhow!("[attestation] of {name}: {error}"))?;
+    let attestation =
+        AttestationSettings::new(&own.subject_pattern, own.issuers, own.scep_profiles)
+            .map_err(|error| anyhow::anyhow!("[attestation] of {name}: {error}"))?;
     let client_id = mdm.client_id.clone().unwrap_or_default();
     Ok(match mdm.kind.as_str() {
         "jamf" => {
@@ -125,7 +140,13 @@ fn mdm_client(settings: &Settings, mdm: &Mdm, secret: SecretString) -> anyhow::R
                 targets: targets.clone(),
                 speed: settings.clock.speed,
             })?);
-            MdmClient { name, reader: client.clone(), actions: client.clone(), check: client, targets }
+            MdmClient {
+                name,
+                reader: client.clone(),
+                actions: client.clone(),
+                check: client,
+                targets,
+            }
         }
         _ => {
             let client = Arc::new(IntuneClient::new(IntuneConfig {
@@ -140,7 +161,13 @@ fn mdm_client(settings: &Settings, mdm: &Mdm, secret: SecretString) -> anyhow::R
                 targets: targets.clone(),
                 speed: settings.clock.speed,
             })?);
-            MdmClient { name, reader: client.clone(), actions: client.clone(), check: client, targets }
+            MdmClient {
+                name,
+                reader: client.clone(),
+                actions: client.clone(),
+                check: client,
+                targets,
+            }
         }
     })
 }
@@ -154,7 +181,13 @@ fn platforms(mdm: &Mdm, default: Platform) -> Vec<Platform> {
         None => vec![default],
         Some(words) => words
             .iter()
-            .map(|word| if word == "MACOS" { Platform::Macos } else { Platform::Windows })
+            .map(|word| {
+                if word == "MACOS" {
+                    Platform::Macos
+                } else {
+                    Platform::Windows
+                }
+            })
             .collect(),
     }
 }
@@ -191,7 +224,9 @@ impl SecretReader<'_> {
                 self.problems.push(Problem {
                     place: place_of_file(&self.settings.file, table),
                     message: format!("[{table}]: {error}"),
-                    hint: "set the variable, or write the secret into the file that the settings name".into(),
+                    hint:
+                        "set the variable, or write the secret into the file that the settings name"
+                            .into(),
                 });
                 None
             }
@@ -200,16 +235,25 @@ impl SecretReader<'_> {
 
     /// Every problem at once.
     pub fn finish(self) -> Result<(), Problems> {
-        if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Problems(self.problems))
+        }
     }
 }
 
 /// Opens the database. SQLite is migrated here; PostgreSQL by `unstuck migrate` or `--migrate`.
 pub async fn open_store(settings: &Settings, migrate: bool) -> anyhow::Result<Store> {
     let url = settings.database_url();
-    let store = Store::open(&url, OpenMode::ReadWrite).await.with_context(|| "cannot open the database".to_owned())?;
+    let store = Store::open(&url, OpenMode::ReadWrite)
+        .await
+        .with_context(|| "cannot open the database".to_owned())?;
     if migrate || url.starts_with("sqlite:") {
-        store.migrate().await.context("cannot bring the database up to date")?;
+        store
+            .migrate()
+            .await
+            .context("cannot bring the database up to date")?;
     }
     store.check_schema().await?;
     Ok(store)
@@ -217,7 +261,14 @@ pub async fn open_store(settings: &Settings, migrate: bool) -> anyhow::Result<St
 
 /// Loads the playbooks: the set in the binary, or the user's own folder.
 pub fn load_playbooks(settings: &Settings) -> anyhow::Result<Vec<Playbook>> {
-    crate::library::load(settings.playbooks.dir.as_deref().map(|dir| settings.path(dir)).as_deref())
+    crate::library::load(
+        settings
+            .playbooks
+            .dir
+            .as_deref()
+            .map(|dir| settings.path(dir))
+            .as_deref(),
+    )
 }
 
 /// Everything that a sweep needs.
@@ -233,7 +284,11 @@ pub fn sweeper(
         observer: Observer {
             okta: vendors.okta.clone() as Arc<dyn OktaReader>,
             org_id: settings.okta.org_id.clone(),
-            mdms: vendors.mdms.iter().map(|mdm| Arc::clone(&mdm.reader)).collect(),
+            mdms: vendors
+                .mdms
+                .iter()
+                .map(|mdm| Arc::clone(&mdm.reader))
+                .collect(),
             store: store.clone(),
         },
         store: store.clone(),
@@ -259,7 +314,11 @@ fn interval(settings: &Settings, now: DateTime<Utc>) -> Option<TimeDelta> {
 pub fn fresh_reader(vendors: &Vendors) -> FreshReader {
     FreshReader {
         okta: vendors.okta.clone() as Arc<dyn OktaReader>,
-        mdms: vendors.mdms.iter().map(|mdm| (Arc::clone(&mdm.reader), mdm.targets.clone())).collect(),
+        mdms: vendors
+            .mdms
+            .iter()
+            .map(|mdm| (Arc::clone(&mdm.reader), mdm.targets.clone()))
+            .collect(),
     }
 }
 
@@ -302,7 +361,11 @@ pub fn hold_pass(
 }
 
 fn actions(vendors: &Vendors) -> HashMap<MdmName, Arc<dyn MdmActions>> {
-    vendors.mdms.iter().map(|mdm| (mdm.name.clone(), Arc::clone(&mdm.actions))).collect()
+    vendors
+        .mdms
+        .iter()
+        .map(|mdm| (mdm.name.clone(), Arc::clone(&mdm.actions)))
+        .collect()
 }
 
 /// A playbook whose decision nobody could make: an approver group that is unknown or empty.
@@ -313,7 +376,11 @@ pub fn check_groups(settings: &Settings, playbooks: &[Playbook]) -> Result<(), P
     let mut problems = Vec::new();
     for playbook in playbooks {
         for group in &playbook.approval.groups {
-            if settings.approvals.group(group).is_none_or(<[String]>::is_empty) {
+            if settings
+                .approvals
+                .group(group)
+                .is_none_or(<[String]>::is_empty)
+            {
                 problems.push(Problem {
                     place: place_of_file(&settings.file, "approvals"),
                     message: format!("the playbook {} is decided by the group `{group}`, which is unknown or empty", playbook.name),
@@ -325,5 +392,9 @@ pub fn check_groups(settings: &Settings, playbooks: &[Playbook]) -> Result<(), P
             }
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems(problems))
+    }
 }

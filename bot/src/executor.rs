@@ -126,7 +126,11 @@ impl Pass for Executor {
             return Ok(Some(now + TimeDelta::seconds(5)));
         };
         self.node.end_silent_nodes().await?;
-        let runs = self.store.claim_runs(&lease).await.context("cannot claim runs")?;
+        let runs = self
+            .store
+            .claim_runs(&lease)
+            .await
+            .context("cannot claim runs")?;
         if runs.is_empty() {
             return Ok(None);
         }
@@ -134,10 +138,15 @@ impl Pass for Executor {
         for run in &runs {
             match self.open(run, now).await {
                 Ok(opened) => drop(plans.insert(run.id.clone(), opened)),
-                Err(error) => tracing::error!(run.id = %run.id, error = %format!("{error:#}"), "cannot work on a run"),
+                Err(error) => {
+                    tracing::error!(run.id = %run.id, error = %format!("{error:#}"), "cannot work on a run")
+                }
             }
         }
-        let due = self.store.due_repairs(&lease, now, REPAIRS_PER_PASS).await?;
+        let due = self
+            .store
+            .due_repairs(&lease, now, REPAIRS_PER_PASS)
+            .await?;
         if !due.is_empty() {
             let log: Arc<LogFacts> = Arc::new(self.store.load_log_facts().await?);
             stream::iter(due)
@@ -158,7 +167,9 @@ impl Pass for Executor {
         for run in runs {
             match self.settle(&run, now).await {
                 Ok(due) => next = earliest(next, due),
-                Err(error) => tracing::error!(run.id = %run.id, error = %format!("{error:#}"), "cannot settle a run"),
+                Err(error) => {
+                    tracing::error!(run.id = %run.id, error = %format!("{error:#}"), "cannot settle a run")
+                }
             }
         }
         Ok(next)
@@ -178,14 +189,26 @@ impl Executor {
     /// Each source's time now, for the start of a run.
     fn source_times(&self) -> crate::domain::SourceTimes {
         let okta = [("okta".to_owned(), self.reader.okta.now())];
-        let mdms = self.reader.mdms.iter().map(|(mdm, _)| (mdm.name().to_owned(), mdm.now()));
-        let began = okta.into_iter().chain(mdms).filter_map(|(name, at)| Some((name, at?))).collect();
+        let mdms = self
+            .reader
+            .mdms
+            .iter()
+            .map(|(mdm, _)| (mdm.name().to_owned(), mdm.now()));
+        let began = okta
+            .into_iter()
+            .chain(mdms)
+            .filter_map(|(name, at)| Some((name, at?)))
+            .collect();
         crate::domain::SourceTimes { began }
     }
 
     /// When a run began in the time of a source.
     fn began(&self, run: &RunRecord, source: &str) -> DateTime<Utc> {
-        run.source_times.began.get(source).copied().unwrap_or(run.started_at)
+        run.source_times
+            .began
+            .get(source)
+            .copied()
+            .unwrap_or(run.started_at)
     }
 }
 

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use connectors::{MdmReader, OktaReader};
 
 use crate::domain::{
-    LogFacts, MdmDevice, MdmName, MdmObservation, Observations, OktaObservation, PlannedRepair, PlannedSubject, RepairTargets, Subject,
-    correlate,
+    LogFacts, MdmDevice, MdmName, MdmObservation, Observations, OktaObservation, PlannedRepair,
+    PlannedSubject, RepairTargets, Subject, correlate,
     preconditions::{FreshMdm, FreshRead, FreshSubject},
 };
 
@@ -34,21 +34,39 @@ pub struct Fresh {
 impl FreshReader {
     /// The reader of an MDM.
     pub fn mdm(&self, name: &MdmName) -> Option<&Arc<dyn MdmReader>> {
-        self.mdms.iter().map(|(reader, _)| reader).find(|reader| reader.mdm() == name)
+        self.mdms
+            .iter()
+            .map(|(reader, _)| reader)
+            .find(|reader| reader.mdm() == name)
     }
 
     /// Reads Okta's records and users and the MDM's record of one repair.
-    pub async fn read(&self, repair: &PlannedRepair, log: LogFacts, now: DateTime<Utc>) -> anyhow::Result<Fresh> {
+    pub async fn read(
+        &self,
+        repair: &PlannedRepair,
+        log: LogFacts,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Fresh> {
         let mut okta = OktaObservation::default();
         let mut subjects = Vec::new();
         for planned in &repair.subjects {
             let id = &planned.device_id;
             if !okta.devices.iter().any(|device| device.id == *id)
-                && let Some(mut device) = self.okta.device(id).await.with_context(|| format!("cannot read Okta device {id}"))?
+                && let Some(mut device) = self
+                    .okta
+                    .device(id)
+                    .await
+                    .with_context(|| format!("cannot read Okta device {id}"))?
             {
-                let confirmation =
-                    self.okta.device_users(id).await.with_context(|| format!("cannot read the users of Okta device {id}"))?;
-                device.users = confirmation.users.as_ref().map(|users| users.iter().map(|user| user.link.clone()).collect());
+                let confirmation = self
+                    .okta
+                    .device_users(id)
+                    .await
+                    .with_context(|| format!("cannot read the users of Okta device {id}"))?;
+                device.users = confirmation
+                    .users
+                    .as_ref()
+                    .map(|users| users.iter().map(|user| user.link.clone()).collect());
                 okta.confirmed.insert(id.clone(), confirmation);
                 okta.devices.push(device);
             }
@@ -57,7 +75,11 @@ impl FreshReader {
                 .confirmed
                 .get(id)
                 .and_then(|confirmation| confirmation.users.as_ref())
-                .and_then(|users| users.iter().find(|user| user.link.user_id == planned.user_id));
+                .and_then(|users| {
+                    users
+                        .iter()
+                        .find(|user| user.link.user_id == planned.user_id)
+                });
             subjects.push(FreshSubject {
                 device_id: id.clone(),
                 user_id: planned.user_id.clone(),
@@ -73,9 +95,17 @@ impl FreshReader {
                     .mdms
                     .iter()
                     .find(|(reader, _)| reader.mdm() == name)
-                    .with_context(|| format!("the settings have no [[mdm]] named {name} any more"))?;
-                let record = reader.device(id).await.with_context(|| format!("cannot read {name} record {id}"))?;
-                let profiles = reader.profiles().await.with_context(|| format!("cannot read the profiles of {name}"))?;
+                    .with_context(|| {
+                    format!("the settings have no [[mdm]] named {name} any more")
+                })?;
+                let record = reader
+                    .device(id)
+                    .await
+                    .with_context(|| format!("cannot read {name} record {id}"))?;
+                let profiles = reader
+                    .profiles()
+                    .await
+                    .with_context(|| format!("cannot read the profiles of {name}"))?;
                 let mdm = MdmObservation {
                     name: name.clone(),
                     kind: reader.kind(),
@@ -91,16 +121,33 @@ impl FreshReader {
             }
             _ => (Vec::new(), None),
         };
-        Ok(Fresh { observations: Observations { taken_at: now, okta, mdms, log }, subjects, record })
+        Ok(Fresh {
+            observations: Observations {
+                taken_at: now,
+                okta,
+                mdms,
+                log,
+            },
+            subjects,
+            record,
+        })
     }
 }
 
 impl Fresh {
     /// What preconditions are compared with.
-    pub fn for_preflight(&self, excluded: Option<String>, quarantined: bool, held: Option<String>) -> FreshRead<'_> {
+    pub fn for_preflight(
+        &self,
+        excluded: Option<String>,
+        quarantined: bool,
+        held: Option<String>,
+    ) -> FreshRead<'_> {
         FreshRead {
             subjects: self.subjects.clone(),
-            mdm: self.mdm().map(|mdm| FreshMdm { mdm, record: self.record.as_ref() }),
+            mdm: self.mdm().map(|mdm| FreshMdm {
+                mdm,
+                record: self.record.as_ref(),
+            }),
             excluded,
             quarantined,
             held,
@@ -120,6 +167,8 @@ impl Fresh {
     /// The first of the repair's subjects that is still linked, as diagnosis would see it.
     pub fn subject(&self, planned: &[PlannedSubject]) -> Option<Subject<'_>> {
         let correlated = correlate::correlate(&self.observations, &[]);
-        planned.iter().find_map(|planned| correlated.subject(&planned.device_id, &planned.user_id))
+        planned
+            .iter()
+            .find_map(|planned| correlated.subject(&planned.device_id, &planned.user_id))
     }
 }

@@ -38,7 +38,9 @@ impl IdSource for RandomIds {
 
     fn proposal(&self) -> ProposalId {
         let mut random = rand::rng();
-        let word: String = (0..6).map(|_| char::from(BASE32[random.random_range(0..32usize)])).collect();
+        let word: String = (0..6)
+            .map(|_| char::from(BASE32[random.random_range(0..32usize)]))
+            .collect();
         ProposalId::from(format!("P-{word}"))
     }
 }

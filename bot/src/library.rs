@@ -15,14 +15,18 @@ pub struct PlaybookProblems(pub Vec<Problem>);
 pub fn texts(folder: Option<&Path>) -> anyhow::Result<Vec<(String, String)>> {
     let Some(folder) = folder else {
         let shipped = playbook::shipped().iter();
-        return Ok(shipped.map(|(name, text)| (format!("{name}/playbook.yaml"), (*text).to_owned())).collect());
+        return Ok(shipped
+            .map(|(name, text)| (format!("{name}/playbook.yaml"), (*text).to_owned()))
+            .collect());
     };
     let mut files = Vec::new();
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read the playbook folder {}", folder.display()))?;
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot read the playbook folder {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path().join("playbook.yaml");
         if path.is_file() {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             files.push((path.display().to_string(), text));
         }
     }
@@ -40,5 +44,9 @@ pub fn load(folder: Option<&Path>) -> anyhow::Result<Vec<Playbook>> {
             Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() { Ok(playbooks) } else { Err(PlaybookProblems(problems).into()) }
+    if problems.is_empty() {
+        Ok(playbooks)
+    } else {
+        Err(PlaybookProblems(problems).into())
+    }
 }

@@ -64,7 +64,12 @@ impl Node {
         let sent = boottime_ms();
         let proof = match self.store.acquire_lease(name, &self.id).await? {
             Some(proof) => Some(proof),
-            None => match self.store.observe_lease(name).await?.filter(|seen| self.is_silent(seen)) {
+            None => match self
+                .store
+                .observe_lease(name)
+                .await?
+                .filter(|seen| self.is_silent(seen))
+            {
                 Some(seen) => self.store.take_over_lease(&seen, &self.id).await?,
                 None => None,
             },
@@ -78,7 +83,11 @@ impl Node {
     }
 
     /// Takes a lease, waiting for its holder to give it back or to fall silent.
-    pub async fn take_waiting(&self, name: &str, stop: &CancellationToken) -> Result<Option<LeaseProof>, StoreError> {
+    pub async fn take_waiting(
+        &self,
+        name: &str,
+        stop: &CancellationToken,
+    ) -> Result<Option<LeaseProof>, StoreError> {
         loop {
             if let Some(proof) = self.take(name).await? {
                 return Ok(Some(proof));
@@ -151,7 +160,10 @@ impl Node {
                 () = tokio::time::sleep(BEAT) => {}
             }
             if let Err(error) = self.beat().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot beat; acting stops in a moment");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot beat; acting stops in a moment"
+                );
             }
         }
         let names: Vec<String> = lock(&self.held).keys().cloned().collect();
@@ -190,7 +202,8 @@ impl Node {
 /// Milliseconds of a clock that goes on while the machine sleeps.
 fn boottime_ms() -> u64 {
     let now = clock_gettime(ClockId::Boottime);
-    u64::try_from(now.tv_sec).unwrap_or_default() * 1_000 + u64::try_from(now.tv_nsec).unwrap_or_default() / 1_000_000
+    u64::try_from(now.tv_sec).unwrap_or_default() * 1_000
+        + u64::try_from(now.tv_nsec).unwrap_or_default() / 1_000_000
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -10,13 +10,15 @@ use std::{
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
-use connectors::{ConnectorError, LogCursor, LogScope, MdmReader, OktaReader, Progress, error::ErrorKind};
+use connectors::{
+    ConnectorError, LogCursor, LogScope, MdmReader, OktaReader, Progress, error::ErrorKind,
+};
 use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     domain::{
-        DeviceConfirmation, DeviceId, EventClass, LogFactKind, LogFacts, MdmObservation, Observations,
-        OktaObservation, UserDetail, Want,
+        DeviceConfirmation, DeviceId, EventClass, LogFactKind, LogFacts, MdmObservation,
+        Observations, OktaObservation, UserDetail, Want,
     },
     report::Incomplete,
     store::{self, LeaseProof, OrgChange, Store},
@@ -61,7 +63,9 @@ pub struct Observed {
 impl Observed {
     /// Whether a source was not read to the end.
     pub fn lacks(&self, source: &str) -> bool {
-        self.incomplete.iter().any(|incomplete| incomplete.source == source)
+        self.incomplete
+            .iter()
+            .any(|incomplete| incomplete.source == source)
     }
 }
 
@@ -74,17 +78,38 @@ impl Observer {
         progress: &dyn Progress,
     ) -> anyhow::Result<Observed> {
         let mut incomplete = Vec::new();
-        let mut log = self.store.load_log_facts().await.context("cannot load the ledger of Okta's log")?;
+        let mut log = self
+            .store
+            .load_log_facts()
+            .await
+            .context("cannot load the ledger of Okta's log")?;
         if let Err(reason) = self.check_org().await {
-            incomplete.push(Incomplete { source: "okta".into(), reason: reason.clone() });
-            incomplete.push(Incomplete { source: "log".into(), reason });
+            incomplete.push(Incomplete {
+                source: "okta".into(),
+                reason: reason.clone(),
+            });
+            incomplete.push(Incomplete {
+                source: "log".into(),
+                reason,
+            });
         }
         let reachable = incomplete.is_empty();
         let listing = async {
-            if reachable { Some(tokio::join!(self.okta.devices(progress), self.okta.policies())) } else { None }
+            if reachable {
+                Some(tokio::join!(
+                    self.okta.devices(progress),
+                    self.okta.policies()
+                ))
+            } else {
+                None
+            }
         };
         let reading = async {
-            if reachable { Some(self.read_log(&mut log, proof, progress).await) } else { None }
+            if reachable {
+                Some(self.read_log(&mut log, proof, progress).await)
+            } else {
+                None
+            }
         };
         let mut inventories = Vec::with_capacity(self.mdms.len());
         for mdm in &self.mdms {
@@ -93,7 +118,10 @@ impl Observer {
         let inventories = join_all(inventories);
         let (listing, reading, inventories) = tokio::join!(listing, reading, inventories);
 
-        let mut okta = OktaObservation { now: self.okta.now().unwrap_or(taken_at), ..OktaObservation::default() };
+        let mut okta = OktaObservation {
+            now: self.okta.now().unwrap_or(taken_at),
+            ..OktaObservation::default()
+        };
         let mut counts = BTreeMap::new();
         if let Some((devices, policies)) = listing {
             match devices {
@@ -137,16 +165,39 @@ impl Observer {
         incomplete.sort_by(|a, b| a.source.cmp(&b.source));
         incomplete.dedup_by(|a, b| a.source == b.source);
 
-        let fresh = self.store.confirmations_since(taken_at - CONFIRMATION_HOLDS).await?;
+        let fresh = self
+            .store
+            .confirmations_since(taken_at - CONFIRMATION_HOLDS)
+            .await?;
         okta.confirmed = still_true(fresh, &okta, taken_at);
-        let observations = Observations { taken_at, okta, mdms, log };
-        Ok(Observed { observations, incomplete, counts, confirmed: Vec::new() })
+        let observations = Observations {
+            taken_at,
+            okta,
+            mdms,
+            log,
+        };
+        Ok(Observed {
+            observations,
+            incomplete,
+            counts,
+            confirmed: Vec::new(),
+        })
     }
 
     /// Reads candidates by id, in the order given, and keeps what was read.
-    pub async fn confirm(&self, observed: &mut Observed, candidates: &[DeviceId], progress: &dyn Progress) {
-        let listed: HashMap<&DeviceId, Option<DateTime<Utc>>> =
-            observed.observations.okta.devices.iter().map(|device| (&device.id, device.last_updated)).collect();
+    pub async fn confirm(
+        &self,
+        observed: &mut Observed,
+        candidates: &[DeviceId],
+        progress: &dyn Progress,
+    ) {
+        let listed: HashMap<&DeviceId, Option<DateTime<Utc>>> = observed
+            .observations
+            .okta
+            .devices
+            .iter()
+            .map(|device| (&device.id, device.last_updated))
+            .collect();
         let total = Some(candidates.len() as u64);
         let mut reads = stream::iter(candidates.to_vec())
             .map(|id| {
@@ -168,16 +219,28 @@ impl Observer {
                     read.push((id, confirmation));
                 }
                 // An unconfirmed candidate stays one; the next sweep tries again.
-                Err(error) => tracing::warn!(device.id = %id, error = %error, "cannot confirm a device by id"),
+                Err(error) => {
+                    tracing::warn!(device.id = %id, error = %error, "cannot confirm a device by id")
+                }
             }
         }
         drop(reads);
-        observed.observations.okta.confirmed.extend(read.iter().cloned());
+        observed
+            .observations
+            .okta
+            .confirmed
+            .extend(read.iter().cloned());
         observed.confirmed.extend(read);
     }
 
     /// Reads what diagnoses asked for, at most `limit` requests.
-    pub async fn sharpen(&self, observed: &mut Observed, wants: &[Want], limit: usize, progress: &dyn Progress) {
+    pub async fn sharpen(
+        &self,
+        observed: &mut Observed,
+        wants: &[Want],
+        limit: usize,
+        progress: &dyn Progress,
+    ) {
         let total = Some(wants.len().min(limit) as u64);
         let mut reads = stream::iter(wants.iter().take(limit).cloned().collect::<Vec<_>>())
             .map(|want| {
@@ -192,7 +255,9 @@ impl Observer {
         while let Some((want, answer)) = reads.next().await {
             match answer {
                 Ok(answer) => answers.push(answer),
-                Err(error) => tracing::warn!(?want, error = %error, "cannot read what a diagnosis asks for"),
+                Err(error) => {
+                    tracing::warn!(?want, error = %error, "cannot read what a diagnosis asks for")
+                }
             }
             progress.read("okta", "further evidence", answers.len() as u64, total);
         }
@@ -206,11 +271,17 @@ impl Observer {
         Ok(match want {
             Want::UserGroups { user } => {
                 let groups = self.okta.user_groups(user).await?;
-                Answer::User(user.clone(), Box::new(move |detail| detail.groups = Some(groups)))
+                Answer::User(
+                    user.clone(),
+                    Box::new(move |detail| detail.groups = Some(groups)),
+                )
             }
             Want::UserFactors { user } => {
                 let enrolled = self.okta.fastpass_enrolled(user).await?;
-                Answer::User(user.clone(), Box::new(move |detail| detail.fastpass_enrolled = Some(enrolled)))
+                Answer::User(
+                    user.clone(),
+                    Box::new(move |detail| detail.fastpass_enrolled = Some(enrolled)),
+                )
             }
             Want::UserLog { user, since } => {
                 let facts = self.okta.user_log(user, *since).await?;
@@ -230,14 +301,19 @@ impl Observer {
 
     /// Refuses an org that is not the one the settings name, and one without Identity Engine.
     async fn check_org(&self) -> Result<(), String> {
-        let organization = self.okta.organization().await.map_err(|error| error.to_string())?;
+        let organization = self
+            .okta
+            .organization()
+            .await
+            .map_err(|error| error.to_string())?;
         if !organization.identity_engine {
             return Err("the org runs Classic Engine, which has no Devices API".into());
         }
         match &self.org_id {
-            Some(expected) if *expected != organization.id => {
-                Err(format!("the org is {}, but the settings allow {expected} only", organization.id))
-            }
+            Some(expected) if *expected != organization.id => Err(format!(
+                "the org is {}, but the settings allow {expected} only",
+                organization.id
+            )),
             _ => Ok(()),
         }
     }
@@ -247,7 +323,10 @@ impl Observer {
         if self.okta.now().is_none() {
             self.check_org().await.map_err(anyhow::Error::msg)?;
         }
-        match self.read_log(log, Some(proof), &connectors::NoProgress).await {
+        match self
+            .read_log(log, Some(proof), &connectors::NoProgress)
+            .await
+        {
             Ok(()) => Ok(()),
             Err(LogFailure::Vendor(error)) => Err(error.into()),
             Err(LogFailure::Store(error)) => Err(error),
@@ -261,8 +340,10 @@ impl Observer {
         progress: &dyn Progress,
     ) -> Result<(), LogFailure> {
         let now = self.okta.now().context("Okta has not answered yet")?;
-        self.poll(log, proof, LogScope::Changes, now - CHANGES_BACK, progress).await?;
-        self.poll(log, proof, LogScope::SignIns, now - SIGN_INS_BACK, progress).await
+        self.poll(log, proof, LogScope::Changes, now - CHANGES_BACK, progress)
+            .await?;
+        self.poll(log, proof, LogScope::SignIns, now - SIGN_INS_BACK, progress)
+            .await
     }
 
     /// Reads one scope from its stored cursor, or from `back`, until a page is empty.
@@ -275,7 +356,11 @@ impl Observer {
         progress: &dyn Progress,
     ) -> Result<(), LogFailure> {
         let name = scope_name(scope);
-        let stored = self.store.log_cursor(name).await.context("cannot read the log's cursor")?;
+        let stored = self
+            .store
+            .log_cursor(name)
+            .await
+            .context("cannot read the log's cursor")?;
         let mut reached = stored.as_ref().map_or(back, |stored| stored.reached_at);
         let mut first_page = stored.is_none();
         let mut cursor = match stored {
@@ -287,7 +372,10 @@ impl Observer {
             let page = match self.okta.poll_log(scope, &cursor).await {
                 Ok(page) => page,
                 // The vendor forgot the cursor: start again a little earlier. What is read twice changes nothing.
-                Err(error) if matches!(error.kind, ErrorKind::Rejected { .. }) && matches!(cursor, LogCursor::Next(_)) => {
+                Err(error)
+                    if matches!(error.kind, ErrorKind::Rejected { .. })
+                        && matches!(cursor, LogCursor::Next(_)) =>
+                {
                     cursor = LogCursor::Since(reached - OVERLAP);
                     continue;
                 }
@@ -307,11 +395,22 @@ impl Observer {
                 first_page = false;
             }
             let caught_up = page.events == 0;
-            reached = if caught_up { page.read_at } else { page.facts.iter().map(|fact| fact.at).fold(reached, DateTime::max) };
+            reached = if caught_up {
+                page.read_at
+            } else {
+                page.facts
+                    .iter()
+                    .map(|fact| fact.at)
+                    .fold(reached, DateTime::max)
+            };
             let Some(next) = page.next else { return Ok(()) };
             if let (Some(proof), LogCursor::Next(url)) = (proof, &next) {
                 let changes: Vec<OrgChange> = page.facts.iter().filter_map(org_change).collect();
-                let next = store::LogCursor { scope: name.into(), cursor: url.clone(), reached_at: reached };
+                let next = store::LogCursor {
+                    scope: name.into(),
+                    cursor: url.clone(),
+                    reached_at: reached,
+                };
                 self.store
                     .record_log_facts(proof, &folded, &changes, &next)
                     .await
@@ -330,8 +429,13 @@ impl Observer {
         counts: &mut BTreeMap<String, u64>,
         incomplete: &mut Vec<Incomplete>,
     ) -> anyhow::Result<()> {
-        let last: HashMap<String, u64> =
-            self.store.source_counts().await?.into_iter().map(|count| (count.source, count.count)).collect();
+        let last: HashMap<String, u64> = self
+            .store
+            .source_counts()
+            .await?
+            .into_iter()
+            .map(|count| (count.source, count.count))
+            .collect();
         let accepted = self.store.accepted_shrinks().await?;
         counts.retain(|source, count| {
             let reason = match last.get(source) {
@@ -362,9 +466,19 @@ impl From<anyhow::Error> for LogFailure {
 
 /// What a read for one [`Want`] brought.
 enum Answer {
-    User(crate::domain::UserId, Box<dyn FnOnce(&mut UserDetail) + Send>),
-    Log(Vec<crate::domain::LogFact>, crate::domain::UserId, DateTime<Utc>),
-    Record(crate::domain::MdmName, Option<Box<crate::domain::MdmDevice>>),
+    User(
+        crate::domain::UserId,
+        Box<dyn FnOnce(&mut UserDetail) + Send>,
+    ),
+    Log(
+        Vec<crate::domain::LogFact>,
+        crate::domain::UserId,
+        DateTime<Utc>,
+    ),
+    Record(
+        crate::domain::MdmName,
+        Option<Box<crate::domain::MdmDevice>>,
+    ),
 }
 
 impl Answer {
@@ -373,11 +487,21 @@ impl Answer {
             Self::User(user, change) => change(observations.okta.users.entry(user).or_default()),
             Self::Log(facts, user, since) => {
                 facts.iter().for_each(|fact| observations.log.record(fact));
-                observations.okta.users.entry(user).or_default().log_covered_from = Some(since);
+                observations
+                    .okta
+                    .users
+                    .entry(user)
+                    .or_default()
+                    .log_covered_from = Some(since);
             }
             Self::Record(mdm, Some(record)) => {
-                let mdm = observations.mdms.iter_mut().find(|observation| observation.name == mdm);
-                if let Some(kept) = mdm.and_then(|mdm| mdm.devices.iter_mut().find(|kept| kept.id == record.id)) {
+                let mdm = observations
+                    .mdms
+                    .iter_mut()
+                    .find(|observation| observation.name == mdm);
+                if let Some(kept) =
+                    mdm.and_then(|mdm| mdm.devices.iter_mut().find(|kept| kept.id == record.id))
+                {
                     *kept = *record;
                 }
             }
@@ -392,13 +516,18 @@ fn still_true(
     okta: &OktaObservation,
     now: DateTime<Utc>,
 ) -> BTreeMap<DeviceId, DeviceConfirmation> {
-    let listed: HashMap<&DeviceId, Option<DateTime<Utc>>> =
-        okta.devices.iter().map(|device| (&device.id, device.last_updated)).collect();
+    let listed: HashMap<&DeviceId, Option<DateTime<Utc>>> = okta
+        .devices
+        .iter()
+        .map(|device| (&device.id, device.last_updated))
+        .collect();
     fresh
         .into_iter()
         .filter(|(id, confirmation)| {
             confirmation.read_at + CONFIRMATION_HOLDS > now
-                && listed.get(id).is_some_and(|last_updated| *last_updated == confirmation.last_updated)
+                && listed
+                    .get(id)
+                    .is_some_and(|last_updated| *last_updated == confirmation.last_updated)
         })
         .collect()
 }
@@ -419,7 +548,10 @@ fn unread(reader: &dyn MdmReader, now: DateTime<Utc>) -> MdmObservation {
 }
 
 fn not_read(source: &str, error: &ConnectorError) -> Incomplete {
-    Incomplete { source: source.into(), reason: error.to_string() }
+    Incomplete {
+        source: source.into(),
+        reason: error.to_string(),
+    }
 }
 
 fn scope_name(scope: LogScope) -> &'static str {
@@ -445,7 +577,11 @@ fn classes(scope: LogScope) -> &'static [EventClass] {
 
 fn org_change(fact: &crate::domain::LogFact) -> Option<OrgChange> {
     match &fact.kind {
-        LogFactKind::OrgChange { event_type, actor, target } => Some(OrgChange {
+        LogFactKind::OrgChange {
+            event_type,
+            actor,
+            target,
+        } => Some(OrgChange {
             uuid: fact.uuid.clone(),
             at: fact.at,
             event_type: event_type.clone(),

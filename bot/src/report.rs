@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    DeviceId, Evidence, Finding, MdmDeviceId, MdmName, PlanDigest, PlaybookName, ProposalId, ProposalState, UserId,
-    findings::Counts,
+    DeviceId, Evidence, Finding, MdmDeviceId, MdmName, PlanDigest, PlaybookName, ProposalId,
+    ProposalState, UserId, findings::Counts,
 };
 
 /// One sweep, whole.
@@ -141,7 +141,10 @@ impl ProposalSummary {
             })
             .collect();
         targets.sort();
-        let mut devices: Vec<DeviceId> = targets.iter().map(|target| target.device_id.clone()).collect();
+        let mut devices: Vec<DeviceId> = targets
+            .iter()
+            .map(|target| target.device_id.clone())
+            .collect();
         devices.dedup();
         Self {
             id,

@@ -56,7 +56,11 @@ pub struct Server {
 
 impl Server {
     /// Builds everything; no vendor is contacted.
-    pub async fn build(settings: Arc<Settings>, environment: &Environment, parts: Parts) -> anyhow::Result<Self> {
+    pub async fn build(
+        settings: Arc<Settings>,
+        environment: &Environment,
+        parts: Parts,
+    ) -> anyhow::Result<Self> {
         Self::build_with(settings, environment, parts, false).await
     }
 
@@ -78,24 +82,34 @@ impl Server {
         };
         let store = app::open_store(&settings, migrate).await?;
         let node = Node::new(store.clone(), parts.ids.unique());
-        let sweeper = Arc::new(app::sweeper(&settings, &vendors, &store, &node, &playbooks, &parts));
+        let sweeper = Arc::new(app::sweeper(
+            &settings, &vendors, &store, &node, &playbooks, &parts,
+        ));
         let mut passes: Vec<Arc<dyn Pass>> = Vec::new();
         let chatting = match chatting {
             Some(prepared) => {
-                let chatting = Arc::new(prepared.connect(&settings, &store, &node, &vendors, &parts)?);
+                let chatting =
+                    Arc::new(prepared.connect(&settings, &store, &node, &vendors, &parts)?);
                 passes.extend(chatting.passes());
                 Some(chatting)
             }
             None => None,
         };
-        passes.push(Arc::new(app::executor(&settings, &vendors, &store, &node, &parts)));
+        passes.push(Arc::new(app::executor(
+            &settings, &vendors, &store, &node, &parts,
+        )));
         passes.push(Arc::new(app::hold_pass(&vendors, &store, &node, &parts)));
         passes.push(Arc::new(LogPoll {
             observer: sweeper.observer.clone(),
             store: store.clone(),
             node: Arc::clone(&node),
         }));
-        passes.push(Arc::new(scheduler::Scheduler::new(&settings, &store, Arc::clone(&sweeper), parts.clock.now())?));
+        passes.push(Arc::new(scheduler::Scheduler::new(
+            &settings,
+            &store,
+            Arc::clone(&sweeper),
+            parts.clock.now(),
+        )?));
         Ok(Self {
             store,
             clock: parts.clock,
@@ -115,7 +129,10 @@ impl Server {
 
     /// One sweep now.
     pub async fn sweep(&self, progress: &dyn Progress) -> anyhow::Result<SweepDocument> {
-        let document = self.sweeper.sweep(progress, &CancellationToken::new()).await?;
+        let document = self
+            .sweeper
+            .sweep(progress, &CancellationToken::new())
+            .await?;
         self.wake();
         Ok(document)
     }
@@ -126,7 +143,10 @@ impl Server {
         let now = self.clock.now();
         let mut next: Option<DateTime<Utc>> = None;
         for pass in &self.passes {
-            let due = pass.run(now).await.with_context(|| format!("the pass {} failed", pass.name()))?;
+            let due = pass
+                .run(now)
+                .await
+                .with_context(|| format!("the pass {} failed", pass.name()))?;
             next = match (next, due) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
@@ -167,15 +187,22 @@ impl Server {
         };
         let stopping = stop.clone();
         tasks.spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(async move { stopping.cancelled().await });
+            let served = axum::serve(listener, router)
+                .with_graceful_shutdown(async move { stopping.cancelled().await });
             if let Err(error) = served.await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the web server failed");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the web server failed"
+                );
             }
         });
         tasks.close();
         tracing::info!(web = %self.settings.web.bind, "serving");
         stop.cancelled().await;
-        if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
+        if tokio::time::timeout(STOP_WITHIN, tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("some work did not stop in time; its journal says where to go on");
         }
         beats.cancel();
@@ -229,7 +256,9 @@ impl Pass for LogPoll {
     async fn run(&self, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>> {
         // Before the first sweep there is no cursor: the back-fill is the sweep's.
         let cursor = self.store.log_cursor("sign_ins").await?;
-        let Some(cursor) = cursor else { return Ok(Some(now + LOG_POLL)) };
+        let Some(cursor) = cursor else {
+            return Ok(Some(now + LOG_POLL));
+        };
         if self.store.open_repairs().await?.is_empty() {
             return Ok(Some(now + LOG_POLL));
         }

@@ -20,10 +20,10 @@ use crate::{
     clock::SharedClock,
     domain::{
         Cause, GroupId, PlannedRepair, PlaybookName,
+        certificate::Issuers,
         correlate::ManualLink,
         decide::{DecideInput, Decided, decide},
         detect::{DetectSettings, Exclusions},
-        certificate::Issuers,
         findings,
         guard::{Mode, SafetySettings},
         playbook::Playbook,
@@ -58,7 +58,11 @@ pub struct Sweeper {
 
 impl Sweeper {
     /// Sweeps under the observer lease. If another sweep runs already, waits for it and returns its document.
-    pub async fn sweep(&self, progress: &dyn Progress, stop: &CancellationToken) -> anyhow::Result<SweepDocument> {
+    pub async fn sweep(
+        &self,
+        progress: &dyn Progress,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<SweepDocument> {
         let joined = self.store.running_sweep().await?;
         let _turn = self.node.observer_turn().lock().await;
         let proof = self
@@ -84,19 +88,29 @@ impl Sweeper {
     pub async fn dry_run(&self, progress: &dyn Progress) -> anyhow::Result<SweepDocument> {
         let started_at = self.clock.now();
         let (observed, decided) = self.look(started_at, None, progress).await?;
-        self.document(&self.ids.unique(), started_at, true, &observed, decided).await
+        self.document(&self.ids.unique(), started_at, true, &observed, decided)
+            .await
     }
 
-    async fn sweep_under(&self, proof: &LeaseProof, progress: &dyn Progress) -> anyhow::Result<SweepDocument> {
+    async fn sweep_under(
+        &self,
+        proof: &LeaseProof,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<SweepDocument> {
         let started_at = self.clock.now();
         let id = self.ids.unique();
         self.store.begin_sweep(proof, &id, started_at).await?;
         let (observed, decided) = self.look(started_at, Some(proof), progress).await?;
-        self.store.save_confirmations(proof, &observed.confirmed).await?;
+        self.store
+            .save_confirmations(proof, &observed.confirmed)
+            .await?;
         self.save_subjects(proof, &observed, started_at).await?;
-        self.save_findings(proof, &observed, &decided, started_at).await?;
+        self.save_findings(proof, &observed, &decided, started_at)
+            .await?;
         self.save_proposals(&observed, &decided).await?;
-        let document = self.document(&id, started_at, false, &observed, decided).await?;
+        let document = self
+            .document(&id, started_at, false, &observed, decided)
+            .await?;
         self.finish(proof, &id, &observed, &document).await?;
         Ok(document)
     }
@@ -114,7 +128,11 @@ impl Sweeper {
             .links()
             .await?
             .into_iter()
-            .map(|link| ManualLink { device_id: link.device, mdm: link.mdm, mdm_device_id: link.mdm_device })
+            .map(|link| ManualLink {
+                device_id: link.device,
+                mdm: link.mdm,
+                mdm_device_id: link.mdm_device,
+            })
             .collect();
         let detect = self.detect_settings(now).await?;
         if !observed.lacks("okta") {
@@ -123,7 +141,9 @@ impl Sweeper {
             });
             let limit = self.settings.okta.confirm_per_sweep;
             let candidates: Vec<_> = first.into_iter().take(limit).collect();
-            self.observer.confirm(&mut observed, &candidates, progress).await;
+            self.observer
+                .confirm(&mut observed, &candidates, progress)
+                .await;
             // The answer to one question may raise another: groups, then factors, then the user's own log.
             for _ in 0..3 {
                 let wants = tokio::task::block_in_place(|| {
@@ -132,11 +152,16 @@ impl Sweeper {
                 if wants.is_empty() {
                     break;
                 }
-                self.observer.sharpen(&mut observed, &wants, candidates.len().max(20), progress).await;
+                self.observer
+                    .sharpen(&mut observed, &wants, candidates.len().max(20), progress)
+                    .await;
             }
         }
-        let incomplete: BTreeMap<String, String> =
-            observed.incomplete.iter().map(|one| (one.source.clone(), one.reason.clone())).collect();
+        let incomplete: BTreeMap<String, String> = observed
+            .incomplete
+            .iter()
+            .map(|one| (one.source.clone(), one.reason.clone()))
+            .collect();
         let state = self.guard_state(&observed, now).await?;
         let safety = self.safety(proof.is_none()).await?;
         let history = self.store.open_findings().await?;
@@ -146,7 +171,12 @@ impl Sweeper {
         let denied = |repair: &PlannedRepair, playbook: &PlaybookName, cause: Cause| {
             crate::approvals::denied_until(&denials, repair, playbook, cause, now)
         };
-        let fastpass_group = self.settings.okta.fastpass_group.as_deref().map(GroupId::from);
+        let fastpass_group = self
+            .settings
+            .okta
+            .fastpass_group
+            .as_deref()
+            .map(GroupId::from);
         let decided = tokio::task::block_in_place(|| {
             decide(&DecideInput {
                 now,
@@ -177,18 +207,28 @@ impl Sweeper {
         for repair in self.store.repairs_since(now - TimeDelta::days(30)).await? {
             let acted = !matches!(
                 repair.state,
-                crate::domain::RepairState::Dropped { .. } | crate::domain::RepairState::CuredByItself
+                crate::domain::RepairState::Dropped { .. }
+                    | crate::domain::RepairState::CuredByItself
             );
             if let Some(ended) = repair.finished_at.filter(|_| acted) {
-                last_repairs.entry(repair.hardware).and_modify(|at: &mut DateTime<Utc>| *at = (*at).max(ended)).or_insert(ended);
+                last_repairs
+                    .entry(repair.hardware)
+                    .and_modify(|at: &mut DateTime<Utc>| *at = (*at).max(ended))
+                    .or_insert(ended);
             }
         }
-        let playbook_causes: std::collections::BTreeSet<Cause> =
-            self.playbooks.iter().flat_map(|playbook| playbook.applies.causes.iter().copied()).collect();
+        let playbook_causes: std::collections::BTreeSet<Cause> = self
+            .playbooks
+            .iter()
+            .flat_map(|playbook| playbook.applies.causes.iter().copied())
+            .collect();
         Ok(DetectSettings {
             grace,
             exclusions: Exclusions::new(&exclusions.users, &exclusions.groups, &exclusions.devices),
-            issuers: Issuers { names: settings.attestation.issuers.clone(), org_id: settings.okta.org_id.clone() },
+            issuers: Issuers {
+                names: settings.attestation.issuers.clone(),
+                org_id: settings.okta.org_id.clone(),
+            },
             last_repairs,
             playbook_causes,
             ..DetectSettings::default()
@@ -214,15 +254,25 @@ impl Sweeper {
 pub fn exclusions(settings: &Settings) -> crate::domain::guard::Exclusions {
     crate::domain::guard::Exclusions {
         users: settings.exclusions.users.iter().cloned().collect(),
-        groups: settings.exclusions.groups.iter().map(|group| GroupId::from(group.as_str())).collect(),
+        groups: settings
+            .exclusions
+            .groups
+            .iter()
+            .map(|group| GroupId::from(group.as_str()))
+            .collect(),
         devices: settings.exclusions.devices.iter().cloned().collect(),
-        group_members: HashSet::<crate::domain::UserId>::new().into_iter().collect(),
+        group_members: HashSet::<crate::domain::UserId>::new()
+            .into_iter()
+            .collect(),
     }
 }
 
 /// Start of the next day, UTC.
 fn tomorrow(now: DateTime<Utc>) -> DateTime<Utc> {
-    let next = now.date_naive().checked_add_days(Days::new(1)).unwrap_or_else(|| now.date_naive());
+    let next = now
+        .date_naive()
+        .checked_add_days(Days::new(1))
+        .unwrap_or_else(|| now.date_naive());
     next.and_time(chrono::NaiveTime::MIN).and_utc()
 }
 
@@ -230,8 +280,16 @@ fn tomorrow(now: DateTime<Utc>) -> DateTime<Utc> {
 pub(crate) fn usage(observer: &Observer) -> BTreeMap<String, crate::report::Api> {
     let okta: &Arc<dyn OktaReader> = &observer.okta;
     let one = |name: &str, usage: connectors::ApiUsage| {
-        (name.to_owned(), crate::report::Api { requests: usage.requests, throttled: usage.throttled })
+        (
+            name.to_owned(),
+            crate::report::Api {
+                requests: usage.requests,
+                throttled: usage.throttled,
+            },
+        )
     };
     let mdms = observer.mdms.iter().map(|mdm| one(mdm.name(), mdm.usage()));
-    std::iter::once(one("okta", okta.usage())).chain(mdms).collect()
+    std::iter::once(one("okta", okta.usage()))
+        .chain(mdms)
+        .collect()
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     domain::{
-        Cause, Confidence, Finding, Hop, MatchStrength, MicroStepKind, Plan, PlannedRepair, Platform, ProposalState,
-        RepairState, Stage, VendorCall, WaitUntil, WaitingOn, WhyNot,
+        Cause, Confidence, Finding, Hop, MatchStrength, MicroStepKind, Plan, PlannedRepair,
+        Platform, ProposalState, RepairState, Stage, VendorCall, WaitUntil, WaitingOn, WhyNot,
     },
     words::count,
 };
@@ -28,35 +28,69 @@ pub fn who(finding: &Finding) -> String {
 /// One paragraph that a helpdesk can forward: what is wrong and what has to happen.
 pub fn sentence(finding: &Finding) -> String {
     let what = match finding.cause {
-        Cause::MdmNotEnrolled => "The computer is not in any connected MDM, so nothing can prove that it is managed.",
-        Cause::MdmNotCheckingIn => "The computer has not contacted its MDM for days although it is in use.",
-        Cause::MdmEnrolmentBroken => "The MDM still lists the computer, but has lost its management of it.",
-        Cause::ProfileNotInScope => "The profile that delivers the management certificate is not assigned to this computer.",
-        Cause::ProfilePending => "The profile that delivers the management certificate is assigned, but has not arrived yet.",
-        Cause::ProfileFailed => "The profile that delivers the management certificate failed to install.",
-        Cause::ProfileInstalledNoCert => "The MDM says the profile is installed, but no certificate was ever issued.",
-        Cause::CertMissing => "The certificate that proves management was issued once and is gone from the computer.",
+        Cause::MdmNotEnrolled => {
+            "The computer is not in any connected MDM, so nothing can prove that it is managed."
+        }
+        Cause::MdmNotCheckingIn => {
+            "The computer has not contacted its MDM for days although it is in use."
+        }
+        Cause::MdmEnrolmentBroken => {
+            "The MDM still lists the computer, but has lost its management of it."
+        }
+        Cause::ProfileNotInScope => {
+            "The profile that delivers the management certificate is not assigned to this computer."
+        }
+        Cause::ProfilePending => {
+            "The profile that delivers the management certificate is assigned, but has not arrived yet."
+        }
+        Cause::ProfileFailed => {
+            "The profile that delivers the management certificate failed to install."
+        }
+        Cause::ProfileInstalledNoCert => {
+            "The MDM says the profile is installed, but no certificate was ever issued."
+        }
+        Cause::CertMissing => {
+            "The certificate that proves management was issued once and is gone from the computer."
+        }
         Cause::CertExpired => "The certificate that proves management expired.",
         Cause::CertExpiringSoon => "The certificate that proves management expires soon.",
-        Cause::CertUnusedRevoked => "The certificate was revoked because it was not used within 90 days.",
-        Cause::CertRevokedByDeletion => "The certificate was revoked when an earlier Okta record of this computer was deleted.",
+        Cause::CertUnusedRevoked => {
+            "The certificate was revoked because it was not used within 90 days."
+        }
+        Cause::CertRevokedByDeletion => {
+            "The certificate was revoked when an earlier Okta record of this computer was deleted."
+        }
         Cause::OvNotInstalled => "Okta Verify is not installed on the computer.",
         Cause::OvNotEnrolled => "Okta Verify has no account on this computer.",
-        Cause::OvRegistrationIncomplete => "The account in Okta Verify on this computer is not set up to the end.",
-        Cause::OvEnrolmentOrphaned => "Okta Verify on this computer still holds an Okta record that was deleted.",
+        Cause::OvRegistrationIncomplete => {
+            "The account in Okta Verify on this computer is not set up to the end."
+        }
+        Cause::OvEnrolmentOrphaned => {
+            "Okta Verify on this computer still holds an Okta record that was deleted."
+        }
         Cause::FastpassNoSigninSinceCert => {
             "Everything is in place; what is missing is one sign-in with Okta FastPass on this computer."
         }
-        Cause::PolicyUserOutOfScope => "The sign-in rule that asks for a managed computer does not cover this user.",
-        Cause::OktaDeviceSuspended => "The computer is suspended in Okta; somebody may have a reason for that.",
+        Cause::PolicyUserOutOfScope => {
+            "The sign-in rule that asks for a managed computer does not cover this user."
+        }
+        Cause::OktaDeviceSuspended => {
+            "The computer is suspended in Okta; somebody may have a reason for that."
+        }
         Cause::OktaDeviceDeactivated => "The computer is deactivated in Okta.",
-        Cause::OktaDuplicateRecords => "This is an old Okta record of a computer that has registered anew.",
+        Cause::OktaDuplicateRecords => {
+            "This is an old Okta record of a computer that has registered anew."
+        }
         Cause::OktaRecordStale => "Nobody has used this record for a long time.",
         Cause::SharedUserStoreOnly => {
             "The computer is shared, and its certificate belongs to the first user only."
         }
-        Cause::RecordImportedNotRegistered => "The record was imported into Okta and never registered by Okta Verify.",
-        Cause::Unexplained => "Everything that can be checked is in place, and Okta still shows the computer as not managed.",
+        Cause::RecordImportedNotRegistered => {
+            "The record was imported into Okta and never registered by Okta Verify."
+        }
+        Cause::Unexplained => {
+            "Everything that can be checked is in place, and Okta still shows the computer as not managed."
+        }
         Cause::InsufficientEvidence => "What can be seen does not decide what is wrong.",
         other => return format!("Cause: {}. {}", other.title(), next_step(other)),
     };
@@ -76,7 +110,9 @@ pub fn next_step(cause: Cause) -> &'static str {
         }
         Cause::MdmEnrolmentBroken => "It has to be enrolled in the MDM again.",
         Cause::ProfileNotInScope => "It has to be put into the group that gets the profile.",
-        Cause::ProfileFailed => "The profile is sent once more if the error can pass; otherwise an engineer reads the error.",
+        Cause::ProfileFailed => {
+            "The profile is sent once more if the error can pass; otherwise an engineer reads the error."
+        }
         Cause::ProfileInstalledNoCert
         | Cause::CertMissing
         | Cause::CertExpired
@@ -84,19 +120,33 @@ pub fn next_step(cause: Cause) -> &'static str {
         | Cause::CertRevokedByDeletion => {
             "The profile has to be delivered again; afterwards the owner signs in once with FastPass."
         }
-        Cause::CertUnusedRevoked => "A new certificate is needed, after the owner was asked to use it within days.",
+        Cause::CertUnusedRevoked => {
+            "A new certificate is needed, after the owner was asked to use it within days."
+        }
         Cause::OvNotInstalled => "The app has to be assigned in the MDM.",
         Cause::OvNotEnrolled => "The owner opens Okta Verify and adds the company account.",
         Cause::OvRegistrationIncomplete | Cause::OvEnrolmentOrphaned => {
             "The owner removes the account in Okta Verify and adds it again."
         }
-        Cause::FastpassNoSigninSinceCert => "The owner opens a company app and chooses Okta FastPass.",
-        Cause::PolicyUserOutOfScope => "The user has to be added to the group that the rule covers.",
-        Cause::OktaDeviceSuspended => "Ask who suspended it and why; the security team may lift it.",
-        Cause::OktaDeviceDeactivated => "The owner enrols Okta Verify again if the computer is still in use.",
-        Cause::OktaDuplicateRecords => "Nothing has to be repaired; the old record can be cleaned up by a person.",
+        Cause::FastpassNoSigninSinceCert => {
+            "The owner opens a company app and chooses Okta FastPass."
+        }
+        Cause::PolicyUserOutOfScope => {
+            "The user has to be added to the group that the rule covers."
+        }
+        Cause::OktaDeviceSuspended => {
+            "Ask who suspended it and why; the security team may lift it."
+        }
+        Cause::OktaDeviceDeactivated => {
+            "The owner enrols Okta Verify again if the computer is still in use."
+        }
+        Cause::OktaDuplicateRecords => {
+            "Nothing has to be repaired; the old record can be cleaned up by a person."
+        }
         Cause::SharedUserStoreOnly => "The certificate has to move to the computer's own store.",
-        Cause::Unexplained => "One more delivery and one sign-in; if nothing changes, collect Okta Verify's logs and ask Okta.",
+        Cause::Unexplained => {
+            "One more delivery and one sign-in; if nothing changes, collect Okta Verify's logs and ask Okta."
+        }
         Cause::InsufficientEvidence => "It is looked at again when newer evidence is there.",
         _ => "An engineer follows the written guide.",
     }
@@ -105,7 +155,9 @@ pub fn next_step(cause: Cause) -> &'static str {
 /// Why a subject is in no proposal.
 pub fn why_not(why: WhyNot) -> &'static str {
     match why {
-        WhyNot::Settling => "registered, enrolled or repaired a short while ago; it gets time to settle",
+        WhyNot::Settling => {
+            "registered, enrolled or repaired a short while ago; it gets time to settle"
+        }
         WhyNot::SourceIncomplete => "a source could not be read to the end",
         WhyNot::HeldByFleetFinding => "part of a fleet-wide finding",
         WhyNot::InsufficientEvidence => "not enough evidence",
@@ -133,12 +185,19 @@ pub fn why_not(why: WhyNot) -> &'static str {
 
 /// The word of a `why_not` as JSON has it.
 pub fn why_not_word(why: WhyNot) -> String {
-    serde_json::to_value(why).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(why)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// `6 Macs`, `4 PCs`, `7 computers`.
 pub fn computers(plan: &Plan, platform_of: impl Fn(&PlannedRepair) -> Platform) -> String {
-    let macs = plan.repairs.iter().filter(|repair| platform_of(repair) == Platform::Macos).count();
+    let macs = plan
+        .repairs
+        .iter()
+        .filter(|repair| platform_of(repair) == Platform::Macos)
+        .count();
     let noun = match macs {
         0 => "PC",
         all if all == plan.repairs.len() => "Mac",
@@ -211,11 +270,19 @@ pub fn step(kind: &MicroStepKind) -> String {
             let within = span(TimeDelta::seconds(wait.within_seconds as i64));
             match &wait.until {
                 WaitUntil::Expression { cel } => format!("wait until {cel} (at most {within})"),
-                WaitUntil::ProfileRemoved { .. } => format!("wait until the removal is acknowledged (at most {within})"),
-                WaitUntil::ProfileInstalled { .. } => format!("wait until the delivery is acknowledged (at most {within})"),
-                WaitUntil::ScriptFinished { .. } => format!("wait for the script's result (at most {within})"),
+                WaitUntil::ProfileRemoved { .. } => {
+                    format!("wait until the removal is acknowledged (at most {within})")
+                }
+                WaitUntil::ProfileInstalled { .. } => {
+                    format!("wait until the delivery is acknowledged (at most {within})")
+                }
+                WaitUntil::ScriptFinished { .. } => {
+                    format!("wait for the script's result (at most {within})")
+                }
                 WaitUntil::Elapsed => format!("wait {within}"),
-                WaitUntil::CheckedIn { .. } => format!("wait for the computer to contact its MDM (at most {within})"),
+                WaitUntil::CheckedIn { .. } => {
+                    format!("wait for the computer to contact its MDM (at most {within})")
+                }
             }
         }
     }
@@ -225,23 +292,57 @@ pub fn step(kind: &MicroStepKind) -> String {
 pub fn call(call: &VendorCall) -> String {
     match call {
         VendorCall::Sync { mdm, .. } => format!("ask the computer to contact {mdm} now"),
-        VendorCall::FlushFailedCommands { mdm, .. } => format!("clear its failed commands in {mdm}"),
+        VendorCall::FlushFailedCommands { mdm, .. } => {
+            format!("clear its failed commands in {mdm}")
+        }
         VendorCall::EnablePush { mdm, .. } => format!("turn push on again in {mdm}"),
         VendorCall::RefreshInventory { mdm, .. } => format!("ask {mdm} for a new inventory"),
-        VendorCall::SetDeviceGroup { mdm, group, present: true, hold: true, .. } => {
-            format!("put it into the hold group {group} of {mdm} (takes the profile away for a while)")
+        VendorCall::SetDeviceGroup {
+            mdm,
+            group,
+            present: true,
+            hold: true,
+            ..
+        } => {
+            format!(
+                "put it into the hold group {group} of {mdm} (takes the profile away for a while)"
+            )
         }
-        VendorCall::SetDeviceGroup { mdm, group, present: false, hold: true, .. } => {
+        VendorCall::SetDeviceGroup {
+            mdm,
+            group,
+            present: false,
+            hold: true,
+            ..
+        } => {
             format!("take it out of the hold group {group} of {mdm} (delivers the profile again)")
         }
-        VendorCall::SetDeviceGroup { mdm, group, present: true, .. } => format!("put it into the group {group} of {mdm}"),
-        VendorCall::SetDeviceGroup { mdm, group, .. } => format!("take it out of the group {group} of {mdm}"),
-        VendorCall::SetDeviceCategory { mdm, category, .. } => {
-            format!("set its category in {mdm} to {}", category.as_deref().unwrap_or("none"))
+        VendorCall::SetDeviceGroup {
+            mdm,
+            group,
+            present: true,
+            ..
+        } => format!("put it into the group {group} of {mdm}"),
+        VendorCall::SetDeviceGroup { mdm, group, .. } => {
+            format!("take it out of the group {group} of {mdm}")
         }
-        VendorCall::RunCleanupScript { mdm, .. } => format!("run the clean-up script of {mdm} once"),
-        VendorCall::SetUserGroup { group, present: true, .. } => format!("add the user to the Okta group {group}"),
-        VendorCall::SetUserGroup { group, .. } => format!("remove the user from the Okta group {group}"),
+        VendorCall::SetDeviceCategory { mdm, category, .. } => {
+            format!(
+                "set its category in {mdm} to {}",
+                category.as_deref().unwrap_or("none")
+            )
+        }
+        VendorCall::RunCleanupScript { mdm, .. } => {
+            format!("run the clean-up script of {mdm} once")
+        }
+        VendorCall::SetUserGroup {
+            group,
+            present: true,
+            ..
+        } => format!("add the user to the Okta group {group}"),
+        VendorCall::SetUserGroup { group, .. } => {
+            format!("remove the user from the Okta group {group}")
+        }
         VendorCall::DirectMessage { purpose, .. } => match purpose {
             crate::domain::MessagePurpose::AnnounceRepair => "tell the owner in Slack".into(),
             crate::domain::MessagePurpose::RequestFastpassSignIn => {
@@ -279,11 +380,20 @@ pub fn repair_state(state: &RepairState) -> String {
         RepairState::Queued => "queued".into(),
         RepairState::Preflight => "checking its preconditions".into(),
         RepairState::Acting { .. } => "acting".into(),
-        RepairState::Waiting { on: WaitingOn::Step { .. }, .. } => "waits for the computer".into(),
-        RepairState::Waiting { on: WaitingOn::Hop { hop: Hop::CertBound | Hop::Managed }, .. } => {
-            "waits for the owner's sign-in".into()
-        }
-        RepairState::Waiting { on: WaitingOn::Hop { hop }, .. } => format!("waits for: {}", self::hop(*hop)),
+        RepairState::Waiting {
+            on: WaitingOn::Step { .. },
+            ..
+        } => "waits for the computer".into(),
+        RepairState::Waiting {
+            on: WaitingOn::Hop {
+                hop: Hop::CertBound | Hop::Managed,
+            },
+            ..
+        } => "waits for the owner's sign-in".into(),
+        RepairState::Waiting {
+            on: WaitingOn::Hop { hop },
+            ..
+        } => format!("waits for: {}", self::hop(*hop)),
         RepairState::Managed => "managed again".into(),
         RepairState::NotFixed { hop } => format!("not fixed: no {}", self::hop(*hop)),
         RepairState::Undone => "undone".into(),
@@ -334,6 +444,9 @@ mod tests {
     fn young_times_are_relative_and_old_ones_are_dates() {
         let now: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
         assert_eq!(ago("2026-11-24T10:00:00Z".parse().unwrap(), now), "2 h ago");
-        assert_eq!(ago("2026-11-02T10:00:00Z".parse().unwrap(), now), "2 Nov 2026");
+        assert_eq!(
+            ago("2026-11-02T10:00:00Z".parse().unwrap(), now),
+            "2 Nov 2026"
+        );
     }
 }

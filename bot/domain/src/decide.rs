@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Cause, DeviceId, Finding, GroupId, HardwareKey, MdmName, Observations, PlannedRepair, PlaybookName, Subject, UserId,
-    Want, WhyNot,
+    Cause, DeviceId, Finding, GroupId, HardwareKey, MdmName, Observations, PlannedRepair,
+    PlaybookName, Subject, UserId, Want, WhyNot,
     correlate::ManualLink,
     detect::{Counts, DetectSettings},
     findings::{self, Case},
@@ -82,7 +82,14 @@ pub fn decide(input: &DecideInput<'_>) -> Decided {
     let mut groups: BTreeMap<(usize, Cause, HardwareKey), Vec<usize>> = BTreeMap::new();
     for (index, case) in found.findings.iter_mut().enumerate() {
         if let Some(playbook) = consider(input, case) {
-            groups.entry((playbook, case.diagnosis.cause, case.subject.hardware.clone())).or_default().push(index);
+            groups
+                .entry((
+                    playbook,
+                    case.diagnosis.cause,
+                    case.subject.hardware.clone(),
+                ))
+                .or_default()
+                .push(index);
         }
     }
     let mut candidates: BTreeMap<(usize, Cause), Vec<Candidate>> = BTreeMap::new();
@@ -93,31 +100,60 @@ pub fn decide(input: &DecideInput<'_>) -> Decided {
             sign_in_app: input.sign_in_app,
             fleet: &found.fleet,
         };
-        let subjects: Vec<Subject<'_>> = members.iter().map(|index| found.findings[*index].subject.clone()).collect();
+        let subjects: Vec<Subject<'_>> = members
+            .iter()
+            .map(|index| found.findings[*index].subject.clone())
+            .collect();
         match planning::plan_repair(&input.playbooks[playbook], &subjects, &context) {
             Ok(repair) => {
                 let playbook_name = &input.playbooks[playbook].name;
                 if let Some(until) = (input.denied)(&repair, playbook_name, cause) {
                     for index in members {
                         let finding = &mut found.findings[index].finding;
-                        leave_out(finding, WhyNot::Denied, "a person said no".to_owned(), Some(until));
+                        leave_out(
+                            finding,
+                            WhyNot::Denied,
+                            "a person said no".to_owned(),
+                            Some(until),
+                        );
                     }
                     continue;
                 }
-                let blocked = members.iter().any(|index| found.findings[*index].finding.blocked);
-                let stuck_since = members.iter().filter_map(|index| since(input, &found.findings[*index])).min();
-                candidates.entry((playbook, cause)).or_default().push(Candidate { repair, blocked, stuck_since });
+                let blocked = members
+                    .iter()
+                    .any(|index| found.findings[*index].finding.blocked);
+                let stuck_since = members
+                    .iter()
+                    .filter_map(|index| since(input, &found.findings[*index]))
+                    .min();
+                candidates
+                    .entry((playbook, cause))
+                    .or_default()
+                    .push(Candidate {
+                        repair,
+                        blocked,
+                        stuck_since,
+                    });
             }
             Err(NotPlanned { why, detail }) => {
                 for index in members {
-                    leave_out(&mut found.findings[index].finding, why, detail.clone(), Some(input.next_look));
+                    leave_out(
+                        &mut found.findings[index].finding,
+                        why,
+                        detail.clone(),
+                        Some(input.next_look),
+                    );
                 }
             }
         }
     }
     let groups = candidates
         .into_iter()
-        .map(|((playbook, cause), candidates)| Group { playbook: &input.playbooks[playbook], cause, candidates })
+        .map(|((playbook, cause), candidates)| Group {
+            playbook: &input.playbooks[playbook],
+            cause,
+            candidates,
+        })
         .collect();
     let guarded = guard::guard(GuardInput {
         now: input.now,
@@ -128,9 +164,16 @@ pub fn decide(input: &DecideInput<'_>) -> Decided {
         incomplete: input.incomplete,
         groups,
     });
-    let hardware = found.findings.iter().filter_map(|case| Some((key(&case.finding)?, case.subject.hardware.clone())));
+    let hardware = found
+        .findings
+        .iter()
+        .filter_map(|case| Some((key(&case.finding)?, case.subject.hardware.clone())));
     let hardware = hardware.collect();
-    apply(input, &guarded, found.findings.iter_mut().map(|case| &mut case.finding));
+    apply(
+        input,
+        &guarded,
+        found.findings.iter_mut().map(|case| &mut case.finding),
+    );
     let plain = |cases: Vec<Case<'_>>| cases.into_iter().map(|case| case.finding).collect();
     Decided {
         counts: found.counts,
@@ -149,13 +192,24 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
     let finding = &mut case.finding;
     let judged = facts::facts(&case.subject, &*finding);
     let kind = case.subject.mdm.map(|mdm| mdm.kind);
-    let matched = match_playbook(input.playbooks, finding.cause, finding.platform, kind, &judged);
+    let matched = match_playbook(
+        input.playbooks,
+        finding.cause,
+        finding.platform,
+        kind,
+        &judged,
+    );
     finding.playbook = matched.playbook().map(|playbook| playbook.name.clone());
     if finding.why_not == Some(WhyNot::Settling) {
         return None;
     }
     if let Some((source, reason)) = missing_source(input, finding) {
-        leave_out(finding, WhyNot::SourceIncomplete, format!("{source}: {reason}"), Some(input.next_look));
+        leave_out(
+            finding,
+            WhyNot::SourceIncomplete,
+            format!("{source}: {reason}"),
+            Some(input.next_look),
+        );
         return None;
     }
     if finding.why_not.is_some() {
@@ -167,17 +221,35 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
         return None;
     }
     match matched {
-        Matched::Playbook(playbook) => input.playbooks.iter().position(|one| one.name == playbook.name),
+        Matched::Playbook(playbook) => input
+            .playbooks
+            .iter()
+            .position(|one| one.name == playbook.name),
         Matched::NoPlaybook => {
-            leave_out(finding, WhyNot::NoPlaybook, "a person follows the written guide".to_owned(), None);
+            leave_out(
+                finding,
+                WhyNot::NoPlaybook,
+                "a person follows the written guide".to_owned(),
+                None,
+            );
             None
         }
         Matched::ConditionUnknown(_, which) => {
-            leave_out(finding, WhyNot::ConditionUnknown, which, Some(input.next_look));
+            leave_out(
+                finding,
+                WhyNot::ConditionUnknown,
+                which,
+                Some(input.next_look),
+            );
             None
         }
         Matched::ConditionFalse(_, which) => {
-            leave_out(finding, WhyNot::ConditionFalse, which, Some(input.next_look));
+            leave_out(
+                finding,
+                WhyNot::ConditionFalse,
+                which,
+                Some(input.next_look),
+            );
             None
         }
     }
@@ -187,14 +259,21 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
 /// MDM, or known to it in the last complete sweep.
 fn missing_source<'a>(input: &DecideInput<'a>, finding: &Finding) -> Option<(&'a str, &'a str)> {
     let all = ["okta", "log"].into_iter();
-    if let Some((source, reason)) = all.filter_map(|source| input.incomplete.get_key_value(source)).next() {
+    if let Some((source, reason)) = all
+        .filter_map(|source| input.incomplete.get_key_value(source))
+        .next()
+    {
         return Some((source, reason));
     }
     let (source, reason) = match &finding.mdm {
         Some(mdm) => input.incomplete.get_key_value(mdm.as_str())?,
         None => {
             let manages = |name: &str| {
-                let mdm = input.observations.mdms.iter().find(|mdm| mdm.name == MdmName::from(name));
+                let mdm = input
+                    .observations
+                    .mdms
+                    .iter()
+                    .find(|mdm| mdm.name == MdmName::from(name));
                 mdm.is_none_or(|mdm| mdm.platforms.contains(&finding.platform))
             };
             input.incomplete.iter().find(|(name, _)| manages(name))?
@@ -213,18 +292,29 @@ fn apply<'f>(
     for change in &guarded.changes {
         let plan = match change {
             ProposalChange::Open { plan } | ProposalChange::Revise { plan, .. } => Some(plan),
-            ProposalChange::Keep { id, .. } => {
-                input.state.open.iter().find(|open| open.id == *id).map(|open| &open.plan)
-            }
+            ProposalChange::Keep { id, .. } => input
+                .state
+                .open
+                .iter()
+                .find(|open| open.id == *id)
+                .map(|open| &open.plan),
         };
-        let subjects = plan.into_iter().flat_map(|plan| &plan.repairs).flat_map(|repair| &repair.subjects);
-        proposed.extend(subjects.map(|subject| (subject.device_id.clone(), subject.user_id.clone())));
+        let subjects = plan
+            .into_iter()
+            .flat_map(|plan| &plan.repairs)
+            .flat_map(|repair| &repair.subjects);
+        proposed
+            .extend(subjects.map(|subject| (subject.device_id.clone(), subject.user_id.clone())));
     }
     let left_out: HashMap<(DeviceId, UserId), usize> = guarded
         .left_out
         .iter()
         .enumerate()
-        .flat_map(|(index, left)| left.subjects.iter().map(move |subject| (subject.clone(), index)))
+        .flat_map(|(index, left)| {
+            left.subjects
+                .iter()
+                .map(move |subject| (subject.clone(), index))
+        })
         .collect();
     for finding in findings {
         let Some(key) = key(finding) else { continue };

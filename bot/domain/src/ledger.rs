@@ -10,13 +10,21 @@ impl LogFacts {
     pub fn record(&mut self, fact: &LogFact) {
         let at = fact.at;
         match &fact.kind {
-            LogFactKind::FastPass { user, device, success, managed } => {
+            LogFactKind::FastPass {
+                user,
+                device,
+                success,
+                managed,
+            } => {
                 self.saw(EventClass::FastPass, at);
                 if *success {
                     latest(self.sign_ins.entry(user.clone()).or_insert(at), at);
                 }
                 if let Some(device) = device {
-                    let seen = self.fastpass.entry((device.clone(), user.clone())).or_default();
+                    let seen = self
+                        .fastpass
+                        .entry((device.clone(), user.clone()))
+                        .or_default();
                     if *success {
                         add(&mut seen.success, at);
                         match managed {
@@ -29,33 +37,56 @@ impl LogFacts {
                     }
                 }
             }
-            LogFactKind::SignIn { user, .. } => latest(self.sign_ins.entry(user.clone()).or_insert(at), at),
+            LogFactKind::SignIn { user, .. } => {
+                latest(self.sign_ins.entry(user.clone()).or_insert(at), at)
+            }
             LogFactKind::CertificateIssued { subject, .. } => {
                 self.saw(EventClass::CertificateIssued, at);
                 if let Some(subject) = subject {
                     let key = normalise_subject(subject);
-                    self.issued.entry(key).or_insert_with(|| Seen::once(at)).add(at);
+                    self.issued
+                        .entry(key)
+                        .or_insert_with(|| Seen::once(at))
+                        .add(at);
                 }
             }
-            LogFactKind::CertificateBound { device, serial_number, .. } => {
+            LogFactKind::CertificateBound {
+                device,
+                serial_number,
+                ..
+            } => {
                 self.saw(EventClass::CertificateBound, at);
                 if let Some(device) = device {
-                    self.binds.entry(device.clone()).or_insert_with(|| Seen::once(at)).add(at);
+                    self.binds
+                        .entry(device.clone())
+                        .or_insert_with(|| Seen::once(at))
+                        .add(at);
                     if let Some(serial) = serial_number.as_deref().and_then(normalise) {
                         self.bound_to.insert(serial, device.clone());
                     }
                 }
             }
-            LogFactKind::CertificateRevoked { event_type, serial_number, subject, .. } => {
+            LogFactKind::CertificateRevoked {
+                event_type,
+                serial_number,
+                subject,
+                ..
+            } => {
                 self.saw(EventClass::CertificateRevoked, at);
-                let seen = RevocationSeen { at, event_type: event_type.clone() };
+                let seen = RevocationSeen {
+                    at,
+                    event_type: event_type.clone(),
+                };
                 match serial_number.as_deref().and_then(normalise) {
                     Some(serial) => {
                         self.revoked.entry(serial).or_insert(seen);
                     }
                     None => {
                         if let Some(subject) = subject {
-                            let kept = self.revoked_subjects.entry(normalise_subject(subject)).or_insert(seen.clone());
+                            let kept = self
+                                .revoked_subjects
+                                .entry(normalise_subject(subject))
+                                .or_insert(seen.clone());
                             if kept.at < at {
                                 *kept = seen;
                             }
@@ -63,9 +94,19 @@ impl LogFacts {
                     }
                 }
             }
-            LogFactKind::DeviceLifecycle { change, device, serial_number, actor } => {
+            LogFactKind::DeviceLifecycle {
+                change,
+                device,
+                serial_number,
+                actor,
+            } => {
                 self.saw(EventClass::DeviceLifecycle, at);
-                let seen = LifecycleSeen { change: *change, device: device.clone(), at, actor: actor.clone() };
+                let seen = LifecycleSeen {
+                    change: *change,
+                    device: device.clone(),
+                    at,
+                    actor: actor.clone(),
+                };
                 if *change == DeviceChange::Deleted
                     && let Some(serial) = serial_number.as_deref().and_then(normalise)
                 {
@@ -97,7 +138,11 @@ fn latest_of(kept: &mut Option<chrono::DateTime<chrono::Utc>>, at: chrono::DateT
     *kept = Some(kept.map_or(at, |kept| kept.max(at)));
 }
 
-fn newest<K: Eq + std::hash::Hash>(map: &mut std::collections::HashMap<K, LifecycleSeen>, key: K, seen: LifecycleSeen) {
+fn newest<K: Eq + std::hash::Hash>(
+    map: &mut std::collections::HashMap<K, LifecycleSeen>,
+    key: K,
+    seen: LifecycleSeen,
+) {
     match map.entry(key) {
         std::collections::hash_map::Entry::Occupied(mut kept) if kept.get().at <= seen.at => {
             kept.insert(seen);
@@ -115,7 +160,11 @@ mod tests {
     use crate::{DeviceId, UserId};
 
     fn fact(at: &str, kind: LogFactKind) -> LogFact {
-        LogFact { uuid: at.into(), at: at.parse().unwrap(), kind }
+        LogFact {
+            uuid: at.into(),
+            at: at.parse().unwrap(),
+            kind,
+        }
     }
 
     fn fastpass(at: &str, managed: bool) -> LogFact {
@@ -137,11 +186,18 @@ mod tests {
         ];
         let (mut there, mut back) = (LogFacts::default(), LogFacts::default());
         facts.iter().for_each(|fact| there.record(fact));
-        facts.iter().rev().chain(facts.iter()).for_each(|fact| back.record(fact));
+        facts
+            .iter()
+            .rev()
+            .chain(facts.iter())
+            .for_each(|fact| back.record(fact));
         assert_eq!(there.fastpass, back.fastpass);
         assert_eq!(there.coverage, back.coverage);
         let seen = there.fastpass.values().next().unwrap();
-        assert_eq!(seen.last_managed, Some("2026-11-02T00:00:00Z".parse().unwrap()));
+        assert_eq!(
+            seen.last_managed,
+            Some("2026-11-02T00:00:00Z".parse().unwrap())
+        );
     }
 
     #[test]

@@ -43,12 +43,23 @@ pub(super) struct DemoArgs {
 
 fn speed(text: &str) -> Result<f64, String> {
     let speed = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (1.0..=100_000.0).contains(&speed) { Ok(speed) } else { Err("from 1 to 100000".into()) }
+    if (1.0..=100_000.0).contains(&speed) {
+        Ok(speed)
+    } else {
+        Err("from 1 to 100000".into())
+    }
 }
 
 pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Outcome> {
-    crate::telemetry::start(&Log { level: "warn".into(), ..Log::default() });
-    let options = Options { devices: args.devices as usize, seed: args.seed, speed: args.speed };
+    crate::telemetry::start(&Log {
+        level: "warn".into(),
+        ..Log::default()
+    });
+    let options = Options {
+        devices: args.devices as usize,
+        seed: args.seed,
+        speed: args.speed,
+    };
     if args.once {
         return once(options, args.json).await;
     }
@@ -75,10 +86,18 @@ async fn once(options: Options, json: bool) -> anyhow::Result<Outcome> {
             output::line(&format!("{:<22} {value}", key.replace('_', " ")));
         }
     }
-    Ok(if verdict.is_clean() { Outcome::Done } else { Outcome::Incomplete })
+    Ok(if verdict.is_clean() {
+        Outcome::Done
+    } else {
+        Outcome::Incomplete
+    })
 }
 
-async fn with_page(args: &DemoArgs, options: Options, stop: CancellationToken) -> anyhow::Result<Outcome> {
+async fn with_page(
+    args: &DemoArgs,
+    options: Options,
+    stop: CancellationToken,
+) -> anyhow::Result<Outcome> {
     let (listener, port) = listen(args.port).await?;
     let demo = Box::pin(Demo::start(options)).await?;
     welcome(args, options, port);
@@ -122,22 +141,36 @@ async fn listen(port: u16) -> anyhow::Result<(TcpListener, u16)> {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).await {
             Ok(listener) => return Ok((listener, candidate)),
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot listen on 127.0.0.1:{candidate}")),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot listen on 127.0.0.1:{candidate}"));
+            }
         }
     }
-    anyhow::bail!("every port from {port} to {} is taken; choose another with --port", port.saturating_add(NEXT_PORTS))
+    anyhow::bail!(
+        "every port from {port} to {} is taken; choose another with --port",
+        port.saturating_add(NEXT_PORTS)
+    )
 }
 
 fn welcome(args: &DemoArgs, options: Options, port: u16) {
     let minutes = options.speed / 60.0;
-    let taken = if port == args.port { String::new() } else { format!("   ({} was taken)", args.port) };
+    let taken = if port == args.port {
+        String::new()
+    } else {
+        format!("   ({} was taken)", args.port)
+    };
     output::line(&format!(
         "A simulated company: {}, one Okta org, Intune, Jamf Pro, one Slack workspace.\n\
          No account, no network; all of it is deleted when you press Ctrl-C.\n\n\
          \x20 Open    http://127.0.0.1:{port}   and click Approve on a card{taken}\n\
          \x20 Clock   1 s here = {} min there (--speed)\n",
         count(options.devices, "computer"),
-        if minutes.fract() == 0.0 { thousands(minutes as u64) } else { format!("{minutes:.1}") },
+        if minutes.fract() == 0.0 {
+            thousands(minutes as u64)
+        } else {
+            format!("{minutes:.1}")
+        },
     ));
 }
 
@@ -153,7 +186,8 @@ async fn tell(demo: Arc<Demo>, stop: CancellationToken) {
             output::line(&in_columns(line));
         }
         if told == 0 && !lines.is_empty() {
-            hint.as_mut().reset(tokio::time::Instant::now() + HINT_AFTER);
+            hint.as_mut()
+                .reset(tokio::time::Instant::now() + HINT_AFTER);
         }
         told = lines.len();
         tokio::select! {
@@ -176,7 +210,10 @@ async fn tell(demo: Arc<Demo>, stop: CancellationToken) {
 fn in_columns(line: &Line) -> String {
     let head = line.head();
     let indent = " ".repeat(head.chars().count());
-    let words = output::wrap(&line.words, output::width().saturating_sub(indent.len()).max(40));
+    let words = output::wrap(
+        &line.words,
+        output::width().saturating_sub(indent.len()).max(40),
+    );
     format!("{head}{}", words.replace('\n', &format!("\n{indent}")))
 }
 

@@ -57,13 +57,18 @@ impl Pass for HoldPass {
         let mut members: HashMap<(MdmName, GroupId), Vec<MdmDeviceRef>> = HashMap::new();
         for hold in &holds {
             if hold.hold.kind == HoldKind::Group {
-                let key = (hold.hold.mdm.clone(), GroupId::from(hold.hold.target.as_str()));
+                let key = (
+                    hold.hold.mdm.clone(),
+                    GroupId::from(hold.hold.target.as_str()),
+                );
                 if !members.contains_key(&key)
                     && let Some(reader) = self.reader.mdm(&key.0)
                 {
                     match reader.group_members(&key.1).await {
                         Ok(read) => drop(members.insert(key, read)),
-                        Err(error) => tracing::warn!(mdm = %key.0, error = %error, "cannot read a hold group"),
+                        Err(error) => {
+                            tracing::warn!(mdm = %key.0, error = %error, "cannot read a hold group")
+                        }
                     }
                 }
             }
@@ -71,11 +76,23 @@ impl Pass for HoldPass {
                 tracing::error!(hold.id = hold.id, error = %format!("{error:#}"), "cannot settle a hold");
             }
         }
-        if !holds.is_empty() || self.looked_at.lock().await.is_none_or(|last| now - last >= STRANGERS_EVERY) {
+        if !holds.is_empty()
+            || self
+                .looked_at
+                .lock()
+                .await
+                .is_none_or(|last| now - last >= STRANGERS_EVERY)
+        {
             self.look_for_strangers(&holds, now).await?;
             *self.looked_at.lock().await = Some(now);
         }
-        Ok(Some(now + if holds.is_empty() { STRANGERS_EVERY } else { EVERY }))
+        Ok(Some(
+            now + if holds.is_empty() {
+                STRANGERS_EVERY
+            } else {
+                EVERY
+            },
+        ))
     }
 }
 
@@ -88,17 +105,25 @@ impl HoldPass {
     ) -> anyhow::Result<()> {
         let inside = match hold.hold.kind {
             HoldKind::Group => {
-                let key = (hold.hold.mdm.clone(), GroupId::from(hold.hold.target.as_str()));
-                let Some(read) = members.get(&key) else { return Ok(()) };
+                let key = (
+                    hold.hold.mdm.clone(),
+                    GroupId::from(hold.hold.target.as_str()),
+                );
+                let Some(read) = members.get(&key) else {
+                    return Ok(());
+                };
                 read.iter().any(|member| {
                     member.id == hold.hold.device
-                        || (hold.hold.management_id.is_some() && member.management_id == hold.hold.management_id)
+                        || (hold.hold.management_id.is_some()
+                            && member.management_id == hold.hold.management_id)
                 })
             }
             HoldKind::Category => {
                 let reader = self.reader.mdm(&hold.hold.mdm).context("no such MDM")?;
                 let record = reader.device(&hold.hold.device).await?;
-                record.is_some_and(|record| record.category.as_deref() == Some(hold.hold.target.as_str()))
+                record.is_some_and(|record| {
+                    record.category.as_deref() == Some(hold.hold.target.as_str())
+                })
             }
         };
         // The store names an owner only while that node's own lease has the token that the run rests on.
@@ -117,7 +142,15 @@ impl HoldPass {
             false if worked_on && now < hold.hold.since + AGREE => Ok(()),
             false => match hold.seen_out_at {
                 Some(first) if now - first >= AGREE => {
-                    self.store.move_hold(hold.id, hold.state, HoldState::Restored, now, Together::default()).await?;
+                    self.store
+                        .move_hold(
+                            hold.id,
+                            hold.state,
+                            HoldState::Restored,
+                            now,
+                            Together::default(),
+                        )
+                        .await?;
                     Ok(())
                 }
                 Some(_) => Ok(()),
@@ -135,14 +168,38 @@ impl HoldPass {
         if self.node.own_lease().await?.is_none() {
             return Ok(());
         }
-        let repair = self.store.repair(&hold.repair).await?.context("the hold has no repair")?;
-        let run = self.store.run(&repair.run).await?.context("the repair has no run")?;
-        let proposal = self.store.proposal(&run.proposal).await?.context("the run has no proposal")?;
-        let permit = WritePermit::new(digest::digest(&proposal.plan), StepId::from("hold.restore"), self.node.fence());
+        let repair = self
+            .store
+            .repair(&hold.repair)
+            .await?
+            .context("the hold has no repair")?;
+        let run = self
+            .store
+            .run(&repair.run)
+            .await?
+            .context("the repair has no run")?;
+        let proposal = self
+            .store
+            .proposal(&run.proposal)
+            .await?
+            .context("the run has no proposal")?;
+        let permit = WritePermit::new(
+            digest::digest(&proposal.plan),
+            StepId::from("hold.restore"),
+            self.node.fence(),
+        );
         let actions = self.mdms.get(&hold.hold.mdm).context("no such MDM")?;
         let device = reference(&hold.hold.device, hold.hold.management_id.as_deref());
         if hold.state == HoldState::Open {
-            self.store.move_hold(hold.id, HoldState::Open, HoldState::Restoring, now, Together::default()).await?;
+            self.store
+                .move_hold(
+                    hold.id,
+                    HoldState::Open,
+                    HoldState::Restoring,
+                    now,
+                    Together::default(),
+                )
+                .await?;
         }
         let result = match hold.hold.kind {
             HoldKind::Group => {
@@ -152,15 +209,27 @@ impl HoldPass {
             HoldKind::Category => {
                 // The category before stands in the plan too; the hold's own word is what was read at its intent.
                 let prior = hold.hold.prior.clone().or_else(|| {
-                    let steps = proposal.plan.repairs.get(repair.position).map(|planned| planned.steps.as_slice());
-                    steps.unwrap_or_default().iter().rev().find_map(|step| match &step.kind {
-                        crate::domain::MicroStepKind::Call(VendorCall::SetDeviceCategory { hold: false, category, .. }) => {
-                            category.clone()
-                        }
-                        _ => None,
-                    })
+                    let steps = proposal
+                        .plan
+                        .repairs
+                        .get(repair.position)
+                        .map(|planned| planned.steps.as_slice());
+                    steps
+                        .unwrap_or_default()
+                        .iter()
+                        .rev()
+                        .find_map(|step| match &step.kind {
+                            crate::domain::MicroStepKind::Call(VendorCall::SetDeviceCategory {
+                                hold: false,
+                                category,
+                                ..
+                            }) => category.clone(),
+                            _ => None,
+                        })
                 });
-                actions.set_category(&permit, &device, prior.as_deref()).await
+                actions
+                    .set_category(&permit, &device, prior.as_deref())
+                    .await
             }
         };
         match result {
@@ -170,9 +239,25 @@ impl HoldPass {
                     "{} {} is still held in {} {}: {error}. Take it out by hand.",
                     hold.hold.mdm, hold.hold.device, hold.hold.mdm, hold.hold.target
                 );
-                let letters = [messages::thread(&proposal.id, &format!("hold:{}", hold.id), &line, now)];
-                let together = Together { messages: &letters, audit: &[] };
-                self.store.move_hold(hold.id, HoldState::Restoring, HoldState::NeedsHuman, now, together).await?;
+                let letters = [messages::thread(
+                    &proposal.id,
+                    &format!("hold:{}", hold.id),
+                    &line,
+                    now,
+                )];
+                let together = Together {
+                    messages: &letters,
+                    audit: &[],
+                };
+                self.store
+                    .move_hold(
+                        hold.id,
+                        HoldState::Restoring,
+                        HoldState::NeedsHuman,
+                        now,
+                        together,
+                    )
+                    .await?;
             }
             Err(error) => tracing::warn!(hold.id = hold.id, error = %error, "cannot give back yet"),
         }
@@ -181,9 +266,15 @@ impl HoldPass {
 
     /// Devices in a configured hold group without an open hold. One that we had put there before was put there again
     /// by a late effect, and is taken out; any other is a stranger, and a person is told.
-    async fn look_for_strangers(&self, open: &[ScopeHold], now: DateTime<Utc>) -> anyhow::Result<()> {
+    async fn look_for_strangers(
+        &self,
+        open: &[ScopeHold],
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
         for (reader, targets) in &self.reader.mdms {
-            let Some(group) = &targets.hold_group else { continue };
+            let Some(group) = &targets.hold_group else {
+                continue;
+            };
             let members = match reader.group_members(group).await {
                 Ok(members) => members,
                 Err(error) => {
@@ -192,10 +283,16 @@ impl HoldPass {
                 }
             };
             let explained = |member: &MdmDeviceRef| {
-                open.iter().any(|hold| hold.hold.mdm == *reader.mdm() && hold.hold.device == member.id)
+                open.iter()
+                    .any(|hold| hold.hold.mdm == *reader.mdm() && hold.hold.device == member.id)
             };
             for member in members.iter().filter(|member| !explained(member)) {
-                match self.store.holds_of_device(reader.mdm(), &member.id).await?.pop() {
+                match self
+                    .store
+                    .holds_of_device(reader.mdm(), &member.id)
+                    .await?
+                    .pop()
+                {
                     Some(hold) => self.give_back(&hold, now).await?,
                     None => tracing::error!(
                         mdm = %reader.mdm(), device.id = %member.id,
@@ -208,6 +305,11 @@ impl HoldPass {
     }
 
     async fn frozen(&self) -> anyhow::Result<bool> {
-        Ok(self.store.active_stops().await?.iter().any(|stop| stop.stop.freeze))
+        Ok(self
+            .store
+            .active_stops()
+            .await?
+            .iter()
+            .any(|stop| stop.stop.freeze))
     }
 }

@@ -36,8 +36,16 @@ pub(super) struct Halt {
 
 impl Executor {
     /// Loads the plan of a run and checks that it is the one that was approved.
-    pub(super) async fn open(&self, run: &RunRecord, _now: DateTime<Utc>) -> anyhow::Result<Opened> {
-        let proposal = self.store.proposal(&run.proposal).await?.context("the run has no proposal")?;
+    pub(super) async fn open(
+        &self,
+        run: &RunRecord,
+        _now: DateTime<Utc>,
+    ) -> anyhow::Result<Opened> {
+        let proposal = self
+            .store
+            .proposal(&run.proposal)
+            .await?
+            .context("the run has no proposal")?;
         let digest = digest::digest(&proposal.plan);
         anyhow::ensure!(
             digest == proposal.digest,
@@ -45,21 +53,35 @@ impl Executor {
             proposal.id,
             proposal.digest
         );
-        Ok(Opened { run: run.clone(), proposal: proposal.id, plan: proposal.plan, digest })
+        Ok(Opened {
+            run: run.clone(),
+            proposal: proposal.id,
+            plan: proposal.plan,
+            digest,
+        })
     }
 
     /// Opens waves and sums up; returns when the run is to be looked at again.
-    pub(super) async fn settle(&self, run: &RunRecord, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>> {
+    pub(super) async fn settle(
+        &self,
+        run: &RunRecord,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
         let opened = self.open(run, now).await?;
         let mut records = self.store.repairs(&run.id).await?;
         let stop = self.stopped(&opened).await?;
-        for record in records.iter().filter(|record| record.state == RepairState::Queued) {
+        for record in records
+            .iter()
+            .filter(|record| record.state == RepairState::Queued)
+        {
             if let Some(halt) = stop.as_ref().filter(|halt| halt.is_final && !halt.frozen) {
                 let because = format!("stopped by {}: {}", halt.by, halt.reason);
-                self.end_queued(&opened, record, RepairEvent::Stopped, &because).await?;
+                self.end_queued(&opened, record, RepairEvent::Stopped, &because)
+                    .await?;
             } else if now > run.valid_until {
                 let reason = "the approval was no longer valid when its turn came".to_owned();
-                self.end_queued(&opened, record, RepairEvent::Dropped { reason }, "").await?;
+                self.end_queued(&opened, record, RepairEvent::Dropped { reason }, "")
+                    .await?;
             }
         }
         records = self.store.repairs(&run.id).await?;
@@ -71,19 +93,24 @@ impl Executor {
                 WaveStatus::Open => {
                     let wave = u32::try_from(decision.wave).unwrap_or(u32::MAX) + 1;
                     if run.wave < wave {
-                        self.open_wave(&opened, wave, &records, &decision.may_start, now).await?;
+                        self.open_wave(&opened, wave, &records, &decision.may_start, now)
+                            .await?;
                         next = Some(now);
                     }
                 }
                 WaveStatus::AllBegun => {}
-                WaveStatus::AtGate { until, .. } | WaveStatus::Pausing { until } => next = Some(*until),
+                WaveStatus::AtGate { until, .. } | WaveStatus::Pausing { until } => {
+                    next = Some(*until)
+                }
                 WaveStatus::TooManyFailed { failed, allowed } => {
                     let reason = format!("halted: {failed} failed, {allowed} were allowed");
                     self.halt(&opened, &records, &reason).await?;
                 }
                 WaveStatus::GateMissed { passed, needed } => {
                     let hop = crate::wording::hop(opened.plan.rollout.gate);
-                    let reason = format!("halted: {passed} of the wave reached \"{hop}\" in time, {needed} had to");
+                    let reason = format!(
+                        "halted: {passed} of the wave reached \"{hop}\" in time, {needed} had to"
+                    );
                     self.halt(&opened, &records, &reason).await?;
                 }
             }
@@ -103,22 +130,49 @@ impl Executor {
         may_start: &[usize],
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let begin: Vec<RepairId> = may_start.iter().filter_map(|index| Some(records.get(*index)?.id.clone())).collect();
+        let begin: Vec<RepairId> = may_start
+            .iter()
+            .filter_map(|index| Some(records.get(*index)?.id.clone()))
+            .collect();
         let waves = opened.plan.rollout.waves.len();
-        let line = format!("wave {wave} of {waves}: {}", crate::words::count(begin.len(), "computer"));
+        let line = format!(
+            "wave {wave} of {waves}: {}",
+            crate::words::count(begin.len(), "computer")
+        );
         let letters = [
             messages::thread(&opened.proposal, &format!("wave:{wave}"), &line, now),
             messages::card(&opened.proposal, now),
         ];
-        let together = Together { messages: &letters, audit: &[] };
-        self.store.open_wave(&self.lease()?, &opened.run.id, wave, &begin, now, together).await?;
+        let together = Together {
+            messages: &letters,
+            audit: &[],
+        };
+        self.store
+            .open_wave(&self.lease()?, &opened.run.id, wave, &begin, now, together)
+            .await?;
         Ok(())
     }
 
     /// Leaves out every computer that has not begun.
-    async fn halt(&self, opened: &Opened, records: &[RepairRecord], reason: &str) -> anyhow::Result<()> {
-        for record in records.iter().filter(|record| record.state == RepairState::Queued) {
-            self.end_queued(opened, record, RepairEvent::Dropped { reason: reason.to_owned() }, "").await?;
+    async fn halt(
+        &self,
+        opened: &Opened,
+        records: &[RepairRecord],
+        reason: &str,
+    ) -> anyhow::Result<()> {
+        for record in records
+            .iter()
+            .filter(|record| record.state == RepairState::Queued)
+        {
+            self.end_queued(
+                opened,
+                record,
+                RepairEvent::Dropped {
+                    reason: reason.to_owned(),
+                },
+                "",
+            )
+            .await?;
         }
         Ok(())
     }
@@ -132,16 +186,38 @@ impl Executor {
     ) -> anyhow::Result<()> {
         let now = self.clock.now();
         let state = repairs::apply(record.state.clone(), event)?;
-        let progress = Progress { because: (!because.is_empty()).then(|| because.to_owned()), ..Progress::default() };
-        let change =
-            RepairChange::new(record.id.clone(), record.version, state, serde_json::to_value(&progress)?, now);
+        let progress = Progress {
+            because: (!because.is_empty()).then(|| because.to_owned()),
+            ..Progress::default()
+        };
+        let change = RepairChange::new(
+            record.id.clone(),
+            record.version,
+            state,
+            serde_json::to_value(&progress)?,
+            now,
+        );
         let letters = [messages::card(&opened.proposal, now)];
-        self.store.change_repair(&self.lease()?, &change, Together { messages: &letters, audit: &[] }).await?;
+        self.store
+            .change_repair(
+                &self.lease()?,
+                &change,
+                Together {
+                    messages: &letters,
+                    audit: &[],
+                },
+            )
+            .await?;
         Ok(())
     }
 
     /// Moves the run to what its repairs add up to.
-    async fn sum_up(&self, opened: &Opened, records: &[RepairRecord], now: DateTime<Utc>) -> anyhow::Result<()> {
+    async fn sum_up(
+        &self,
+        opened: &Opened,
+        records: &[RepairRecord],
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
         let run = &opened.run;
         let state = repairs::fold(records.iter().map(|record| &record.state));
         let ended = records.iter().all(|record| record.state.is_end());
@@ -149,19 +225,43 @@ impl Executor {
         if state != run.state {
             let mut letters = vec![messages::card(&opened.proposal, now)];
             if ended {
-                let line = format!("{}: {}", crate::wording::proposal_state(state), totals(records));
+                let line = format!(
+                    "{}: {}",
+                    crate::wording::proposal_state(state),
+                    totals(records)
+                );
                 letters.push(messages::thread(&opened.proposal, "ended", &line, now));
             }
-            let change = RunStateChange { run: run.id.clone(), expected: run.state, state, at: now };
-            self.store.set_run_state(&lease, &change, Together { messages: &letters, audit: &[] }).await?;
+            let change = RunStateChange {
+                run: run.id.clone(),
+                expected: run.state,
+                state,
+                at: now,
+            };
+            self.store
+                .set_run_state(
+                    &lease,
+                    &change,
+                    Together {
+                        messages: &letters,
+                        audit: &[],
+                    },
+                )
+                .await?;
         }
         if ended {
-            let managed = records.iter().any(|record| record.state == RepairState::Managed);
+            let managed = records
+                .iter()
+                .any(|record| record.state == RepairState::Managed);
             if managed {
-                self.store.mark_batch_verified(&run.playbook, &run.id, now).await?;
+                self.store
+                    .mark_batch_verified(&run.playbook, &run.id, now)
+                    .await?;
             }
             if state == ProposalState::Stopped {
-                self.store.finish_run(&lease, &run.id, now, Together::default()).await?;
+                self.store
+                    .finish_run(&lease, &run.id, now, Together::default())
+                    .await?;
             }
         }
         Ok(())
@@ -171,7 +271,12 @@ impl Executor {
     pub(super) async fn stopped(&self, opened: &Opened) -> anyhow::Result<Option<Halt>> {
         if file_exists(&self.stop_file).await {
             let reason = format!("the file {} is there", self.stop_file.display());
-            return Ok(Some(Halt { by: "the stop file".into(), reason, frozen: false, is_final: false }));
+            return Ok(Some(Halt {
+                by: "the stop file".into(),
+                reason,
+                frozen: false,
+                is_final: false,
+            }));
         }
         let stops = self.store.active_stops().await?;
         let holds = |scope: &StopScope| match scope {
@@ -179,28 +284,45 @@ impl Executor {
             StopScope::Playbook(name) => *name == opened.plan.playbook,
             StopScope::Proposal(id) => *id == opened.proposal,
         };
-        let mut active = stops.into_iter().filter(|stop| holds(&stop.stop.scope)).map(|stop| stop.stop).peekable();
-        let Some(first) = active.peek().cloned() else { return Ok(None) };
+        let mut active = stops
+            .into_iter()
+            .filter(|stop| holds(&stop.stop.scope))
+            .map(|stop| stop.stop)
+            .peekable();
+        let Some(first) = active.peek().cloned() else {
+            return Ok(None);
+        };
         let all: Vec<_> = active.collect();
         Ok(Some(Halt {
             by: first.by,
             reason: first.reason,
             frozen: all.iter().any(|stop| stop.freeze),
-            is_final: all.iter().any(|stop| matches!(stop.scope, StopScope::Proposal(_))),
+            is_final: all
+                .iter()
+                .any(|stop| matches!(stop.scope, StopScope::Proposal(_))),
         }))
     }
 
     /// Looks at a repair again later, whatever it is doing.
     pub(super) async fn put_off(&self, id: &RepairId, until: DateTime<Utc>) {
         let put_off = async {
-            let Some(record) = self.store.repair(id).await? else { return Ok(()) };
+            let Some(record) = self.store.repair(id).await? else {
+                return Ok(());
+            };
             if record.state.is_end() {
                 return Ok(());
             }
-            let mut change =
-                RepairChange::new(record.id, record.version, record.state, record.hops, self.clock.now());
+            let mut change = RepairChange::new(
+                record.id,
+                record.version,
+                record.state,
+                record.hops,
+                self.clock.now(),
+            );
             change.next_look_at = Some(until);
-            self.store.change_repair(&self.lease()?, &change, Together::default()).await?;
+            self.store
+                .change_repair(&self.lease()?, &change, Together::default())
+                .await?;
             anyhow::Ok(())
         };
         if let Err(error) = put_off.await {
@@ -211,7 +333,11 @@ impl Executor {
 
 fn wave_repair(record: &RepairRecord) -> WaveRepair {
     let progress: Progress = serde_json::from_value(record.hops.clone()).unwrap_or_default();
-    WaveRepair { state: record.state.clone(), began_at: record.started_at, passed_at: progress.gate_passed_at }
+    WaveRepair {
+        state: record.state.clone(),
+        began_at: record.started_at,
+        passed_at: progress.gate_passed_at,
+    }
 }
 
 /// `3 managed again, 1 left out`
@@ -229,7 +355,11 @@ fn totals(records: &[RepairRecord]) -> String {
             None => counts.push((word, 1)),
         }
     }
-    counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+    counts
+        .iter()
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 async fn file_exists(path: &Path) -> bool {

@@ -42,32 +42,58 @@ impl Scheduler {
             Ok(Entry {
                 name: schedule.name.clone(),
                 crontab: Crontab::parse(&schedule.cron).map_err(anyhow::Error::msg)?,
-                zone: schedule.timezone.parse().map_err(|_| anyhow::anyhow!("`{}` is no time zone", schedule.timezone))?,
+                zone: schedule
+                    .timezone
+                    .parse()
+                    .map_err(|_| anyhow::anyhow!("`{}` is no time zone", schedule.timezone))?,
             })
         });
-        Ok(Self { entries: entries.collect::<anyhow::Result<_>>()?, store: store.clone(), sweeper, started_at })
+        Ok(Self {
+            entries: entries.collect::<anyhow::Result<_>>()?,
+            store: store.clone(),
+            sweeper,
+            started_at,
+        })
     }
 
     /// Claims what is due of one entry; `true`: a sweep is to run.
-    async fn claim(&self, entry: &Entry, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let last = self.store.last_tick(&entry.name).await?.map_or(self.started_at, |tick| tick.due_at);
+    async fn claim(
+        &self,
+        entry: &Entry,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let last = self
+            .store
+            .last_tick(&entry.name)
+            .await?
+            .map_or(self.started_at, |tick| tick.due_at);
         let mut missed = Vec::new();
         let mut at = last;
-        while let Some(due) = entry.crontab.next_after(at, entry.zone).filter(|due| *due <= now) {
+        while let Some(due) = entry
+            .crontab
+            .next_after(at, entry.zone)
+            .filter(|due| *due <= now)
+        {
             missed.push(due);
             at = due;
         }
-        let Some(latest) = missed.pop() else { return Ok(None) };
+        let Some(latest) = missed.pop() else {
+            return Ok(None);
+        };
         for due in missed.iter().rev().take(RECORDED) {
             if self.store.insert_tick(&entry.name, *due).await? {
-                self.store.finish_tick(&entry.name, *due, "skipped: missed while not running").await?;
+                self.store
+                    .finish_tick(&entry.name, *due, "skipped: missed while not running")
+                    .await?;
             }
         }
         if !self.store.insert_tick(&entry.name, latest).await? {
             return Ok(None);
         }
         if now - latest > CATCH_UP {
-            self.store.finish_tick(&entry.name, latest, "skipped: missed by more than 6 h").await?;
+            self.store
+                .finish_tick(&entry.name, latest, "skipped: missed by more than 6 h")
+                .await?;
             return Ok(None);
         }
         Ok(Some(latest))
@@ -82,7 +108,9 @@ impl Pass for Scheduler {
 
     async fn run(&self, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>> {
         for entry in &self.entries {
-            let Some(due) = self.claim(entry, now).await? else { continue };
+            let Some(due) = self.claim(entry, now).await? else {
+                continue;
+            };
             let outcome = match self.sweeper.sweep(&QUIET, &CancellationToken::new()).await {
                 Ok(document) if document.sweep.complete => format!("sweep {}", document.sweep.id),
                 Ok(document) => format!("sweep {} was incomplete", document.sweep.id),
@@ -93,6 +121,10 @@ impl Pass for Scheduler {
             };
             self.store.finish_tick(&entry.name, due, &outcome).await?;
         }
-        Ok(self.entries.iter().filter_map(|entry| entry.crontab.next_after(now, entry.zone)).min())
+        Ok(self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.crontab.next_after(now, entry.zone))
+            .min())
     }
 }

@@ -24,7 +24,9 @@ impl Sweeper {
             .undecided_proposals()
             .await?
             .into_iter()
-            .map(|one| ProposalSummary::new(Some(one.id), one.revision, &one.plan, one.digest, one.state))
+            .map(|one| {
+                ProposalSummary::new(Some(one.id), one.revision, &one.plan, one.digest, one.state)
+            })
             .collect();
         if dry_run {
             for change in &decided.guard.changes {
@@ -34,7 +36,13 @@ impl Sweeper {
                     ProposalChange::Keep { .. } => continue,
                 };
                 let digest = digest::digest(plan);
-                proposals.push(ProposalSummary::new(None, revision, plan, digest, ProposalState::DryRun));
+                proposals.push(ProposalSummary::new(
+                    None,
+                    revision,
+                    plan,
+                    digest,
+                    ProposalState::DryRun,
+                ));
             }
         }
         proposals.sort_by(|a, b| (&a.devices, &a.playbook).cmp(&(&b.devices, &b.playbook)));
@@ -46,7 +54,11 @@ impl Sweeper {
                 complete: observed.incomplete.is_empty(),
                 incomplete: observed.incomplete.clone(),
                 dry_run,
-                log_covers_from: observed.observations.log.coverage(EventClass::CertificateIssued).covered_from,
+                log_covers_from: observed
+                    .observations
+                    .log
+                    .coverage(EventClass::CertificateIssued)
+                    .covered_from,
             },
             counts: decided.counts,
             findings: decided.findings,

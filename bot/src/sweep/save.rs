@@ -12,7 +12,8 @@ use super::Sweeper;
 use crate::{
     chat::{CardEvidence, messages},
     domain::{
-        DeviceId, Finding, HardwareKey, ManagementStatus, Plan, PlannedRepair, Platform, ProposalState, WhyNot,
+        DeviceId, Finding, HardwareKey, ManagementStatus, Plan, PlannedRepair, Platform,
+        ProposalState, WhyNot,
         approval::Revision,
         correlate::{self, normalise},
         decide::Decided,
@@ -22,8 +23,8 @@ use crate::{
     observer::Observed,
     report::SweepDocument,
     store::{
-        FinishedSweep, FindingChange, FindingRecord, HistoryEntry, LeaseProof, NewAuditEntry, NewProposal, NewRevision,
-        Quarantined, SubjectRecord, Together,
+        FindingChange, FindingRecord, FinishedSweep, HistoryEntry, LeaseProof, NewAuditEntry,
+        NewProposal, NewRevision, Quarantined, SubjectRecord, Together,
     },
 };
 
@@ -46,14 +47,30 @@ impl Sweeper {
         let changed = tokio::task::block_in_place(|| {
             let correlated = correlate::correlate(observations, &[]);
             let mut changed = Vec::new();
-            for device in observations.okta.devices.iter().filter(|device| device.platform.is_desktop()) {
+            for device in observations
+                .okta
+                .devices
+                .iter()
+                .filter(|device| device.platform.is_desktop())
+            {
                 for link in device.users.iter().flatten() {
                     let subject = correlated.subject(&device.id, &link.user_id);
-                    let matched = subject.as_ref().and_then(|subject| Some((subject.mdm?.name.clone(), subject.record?)));
+                    let matched = subject
+                        .as_ref()
+                        .and_then(|subject| Some((subject.mdm?.name.clone(), subject.record?)));
                     let managed = link.management_status == Some(ManagementStatus::Managed);
                     let mut hasher = DefaultHasher::new();
-                    (&device.display_name, &device.serial_number, &link.login, managed).hash(&mut hasher);
-                    matched.as_ref().map(|(mdm, record)| (mdm, &record.id)).hash(&mut hasher);
+                    (
+                        &device.display_name,
+                        &device.serial_number,
+                        &link.login,
+                        managed,
+                    )
+                        .hash(&mut hasher);
+                    matched
+                        .as_ref()
+                        .map(|(mdm, record)| (mdm, &record.id))
+                        .hash(&mut hasher);
                     let hash = format!("{:016x}", hasher.finish());
                     let key = format!("{}/{}", device.id, link.user_id);
                     if before.get(&key) == Some(&hash) {
@@ -110,15 +127,28 @@ impl Sweeper {
                 .okta
                 .devices
                 .iter()
-                .flat_map(|device| device.users.iter().flatten().map(move |link| (device, link)))
+                .flat_map(|device| {
+                    device
+                        .users
+                        .iter()
+                        .flatten()
+                        .map(move |link| (device, link))
+                })
                 .map(|(device, link)| {
                     let by_id = observed.observations.okta.confirmed.get(&device.id);
-                    let by_id = by_id.and_then(|read| read.users.as_ref()).and_then(|users| {
-                        let user = users.iter().find(|user| user.link.user_id == link.user_id)?;
-                        user.link.management_status
-                    });
+                    let by_id = by_id
+                        .and_then(|read| read.users.as_ref())
+                        .and_then(|users| {
+                            let user = users
+                                .iter()
+                                .find(|user| user.link.user_id == link.user_id)?;
+                            user.link.management_status
+                        });
                     let status = by_id.or(link.management_status);
-                    (format!("{}/{}", device.id, link.user_id), status == Some(ManagementStatus::Managed))
+                    (
+                        format!("{}/{}", device.id, link.user_id),
+                        status == Some(ManagementStatus::Managed),
+                    )
                 })
                 .collect();
             for (key, record) in before.iter().filter(|(key, _)| !seen.contains(*key)) {
@@ -131,8 +161,16 @@ impl Sweeper {
                 record.closed_at = Some(now);
                 record.closed_reason = Some(reason.into());
                 let cause = record.finding.cause;
-                let history = HistoryEntry { at: now, change: "closed".into(), cause, detail: Some(reason.into()) };
-                changes.push(FindingChange { record, history: Some(history) });
+                let history = HistoryEntry {
+                    at: now,
+                    change: "closed".into(),
+                    cause,
+                    detail: Some(reason.into()),
+                };
+                changes.push(FindingChange {
+                    record,
+                    history: Some(history),
+                });
             }
         }
         for chunk in changes.chunks(CHUNK) {
@@ -142,7 +180,11 @@ impl Sweeper {
     }
 
     /// Opens, revises and closes proposals, each with its card in the same transaction.
-    pub(super) async fn save_proposals(&self, observed: &Observed, decided: &Decided) -> anyhow::Result<()> {
+    pub(super) async fn save_proposals(
+        &self,
+        observed: &Observed,
+        decided: &Decided,
+    ) -> anyhow::Result<()> {
         let now = self.clock.now();
         for hardware in &decided.guard.quarantine {
             let quarantined = Quarantined {
@@ -151,16 +193,31 @@ impl Sweeper {
                 repair_id: None,
                 since: now,
             };
-            self.store.put_in_quarantine(&quarantined, Together::default()).await?;
+            self.store
+                .put_in_quarantine(&quarantined, Together::default())
+                .await?;
         }
         let rates = self.store.fix_rates(now - TimeDelta::days(400)).await?;
         let rate = |plan: &Plan| {
-            let mdms: HashSet<_> = plan.repairs.iter().map(|repair| repair.mdm.clone()).collect();
+            let mdms: HashSet<_> = plan
+                .repairs
+                .iter()
+                .map(|repair| repair.mdm.clone())
+                .collect();
             let rate = rates.iter().find(|rate| {
-                rate.playbook == plan.playbook && rate.cause == plan.cause && mdms.len() == 1 && mdms.contains(&rate.mdm)
+                rate.playbook == plan.playbook
+                    && rate.cause == plan.cause
+                    && mdms.len() == 1
+                    && mdms.contains(&rate.mdm)
             })?;
-            let median = rate.median_minutes.map(|minutes| format!(", median {minutes} min")).unwrap_or_default();
-            Some(format!("worked for {} of {}{median}", rate.worked, rate.total))
+            let median = rate
+                .median_minutes
+                .map(|minutes| format!(", median {minutes} min"))
+                .unwrap_or_default();
+            Some(format!(
+                "worked for {} of {}{median}",
+                rate.worked, rate.total
+            ))
         };
         for change in &decided.guard.changes {
             match change {
@@ -168,9 +225,13 @@ impl Sweeper {
                     let evidence = evidence(plan, decided, rate(plan), Vec::new(), now);
                     self.open(plan, evidence, now).await?;
                 }
-                ProposalChange::Revise { id, revision, plan, .. } => {
+                ProposalChange::Revise {
+                    id, revision, plan, ..
+                } => {
                     let (text, digest) = digested(plan)?;
-                    let Some(before) = self.store.proposal(id).await? else { continue };
+                    let Some(before) = self.store.proposal(id).await? else {
+                        continue;
+                    };
                     let mut history = CardEvidence::read(&before.evidence).history;
                     history.push(Revision {
                         revision: before.revision,
@@ -194,15 +255,30 @@ impl Sweeper {
                         at: now,
                         payload: json!({ "revision": revision, "digest": digest, "plan": plan }),
                     }];
-                    self.store.revise_proposal(&new, Together { messages: &letters, audit: &audit }).await?;
+                    self.store
+                        .revise_proposal(
+                            &new,
+                            Together {
+                                messages: &letters,
+                                audit: &audit,
+                            },
+                        )
+                        .await?;
                 }
-                ProposalChange::Keep { id, dropped_out } => self.keep(id, dropped_out, observed, decided, now).await?,
+                ProposalChange::Keep { id, dropped_out } => {
+                    self.keep(id, dropped_out, observed, decided, now).await?
+                }
             }
         }
         Ok(())
     }
 
-    async fn open(&self, plan: &Plan, evidence: serde_json::Value, now: DateTime<Utc>) -> anyhow::Result<()> {
+    async fn open(
+        &self,
+        plan: &Plan,
+        evidence: serde_json::Value,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
         let (text, digest) = digested(plan)?;
         loop {
             let id = self.ids.proposal();
@@ -225,7 +301,17 @@ impl Sweeper {
                 payload: json!({ "digest": digest, "plan": plan, "evidence": new.evidence }),
             }];
             // A taken id is a chance of one in a thousand million: another one follows.
-            if self.store.insert_proposal(&new, Together { messages: &letters, audit: &audit }).await? {
+            if self
+                .store
+                .insert_proposal(
+                    &new,
+                    Together {
+                        messages: &letters,
+                        audit: &audit,
+                    },
+                )
+                .await?
+            {
                 return Ok(());
             }
         }
@@ -244,23 +330,43 @@ impl Sweeper {
         if dropped_out.is_empty() || !observed.incomplete.is_empty() {
             return Ok(());
         }
-        let Some(proposal) = self.store.proposal(id).await? else { return Ok(()) };
-        if proposal.plan.repairs.iter().any(|repair| !dropped_out.contains(&repair.hardware)) {
+        let Some(proposal) = self.store.proposal(id).await? else {
+            return Ok(());
+        };
+        if proposal
+            .plan
+            .repairs
+            .iter()
+            .any(|repair| !dropped_out.contains(&repair.hardware))
+        {
             return Ok(());
         }
-        let still_stuck = proposal.plan.repairs.iter().flat_map(|repair| &repair.subjects).any(|subject| {
-            decided.findings.iter().any(|finding| {
-                finding.device_id.as_ref() == Some(&subject.device_id)
-                    && finding.user_id.as_ref() == Some(&subject.user_id)
-            })
-        });
+        let still_stuck = proposal
+            .plan
+            .repairs
+            .iter()
+            .flat_map(|repair| &repair.subjects)
+            .any(|subject| {
+                decided.findings.iter().any(|finding| {
+                    finding.device_id.as_ref() == Some(&subject.device_id)
+                        && finding.user_id.as_ref() == Some(&subject.user_id)
+                })
+            });
         let (state, reason) = match still_stuck {
-            true => (ProposalState::Superseded, "the evidence changed; nothing of this plan fits any more"),
+            true => (
+                ProposalState::Superseded,
+                "the evidence changed; nothing of this plan fits any more",
+            ),
             false => (ProposalState::Cured, "every computer is managed again"),
         };
         let letters = [messages::card(id, now)];
-        let together = Together { messages: &letters, audit: &[] };
-        self.store.close_proposal(id, proposal.revision, state, reason, now, together).await?;
+        let together = Together {
+            messages: &letters,
+            audit: &[],
+        };
+        self.store
+            .close_proposal(id, proposal.revision, state, reason, now, together)
+            .await?;
         Ok(())
     }
 
@@ -296,7 +402,12 @@ impl Sweeper {
 
 /// One key per device-user or lone record.
 pub(crate) fn key(finding: &Finding) -> String {
-    match (&finding.device_id, &finding.user_id, &finding.mdm, &finding.mdm_device_id) {
+    match (
+        &finding.device_id,
+        &finding.user_id,
+        &finding.mdm,
+        &finding.mdm_device_id,
+    ) {
         (Some(device), Some(user), _, _) => format!("{device}/{user}"),
         (Some(device), None, _, _) => format!("{device}/"),
         (None, _, Some(mdm), Some(record)) => format!("{mdm}:{record}"),
@@ -329,14 +440,18 @@ fn change(
             closed_reason: None,
             finding: finding.clone(),
         };
-        return Some(FindingChange { record, history: Some(entry("opened", None)) });
+        return Some(FindingChange {
+            record,
+            history: Some(entry("opened", None)),
+        });
     };
     let same_cause = before.finding.cause == finding.cause;
     let agrees = complete && same_cause && now - before.agreed_at >= TimeDelta::hours(1);
     let history = match (same_cause, held(before.finding.why_not, finding.why_not)) {
-        (false, _) => {
-            Some(entry("cause_changed", Some(format!("{} → {}", before.finding.cause, finding.cause))))
-        }
+        (false, _) => Some(entry(
+            "cause_changed",
+            Some(format!("{} → {}", before.finding.cause, finding.cause)),
+        )),
         (true, Some(detail)) => Some(entry("held", Some(detail))),
         (true, None) => None,
     };
@@ -346,7 +461,11 @@ fn change(
             (true, true) => before.agreements + 1,
             (true, false) => before.agreements,
         },
-        agreed_at: if agrees || !same_cause { now } else { before.agreed_at },
+        agreed_at: if agrees || !same_cause {
+            now
+        } else {
+            before.agreed_at
+        },
         last_seen_at: now,
         finding: finding.clone(),
         ..before.clone()
@@ -356,7 +475,11 @@ fn change(
 
 /// What people would call a change of what holds a finding back.
 fn held(before: Option<WhyNot>, now: Option<WhyNot>) -> Option<String> {
-    (before != now).then(|| now.map_or("in a proposal".to_owned(), |why| crate::wording::why_not(why).to_owned()))
+    (before != now).then(|| {
+        now.map_or("in a proposal".to_owned(), |why| {
+            crate::wording::why_not(why).to_owned()
+        })
+    })
 }
 
 /// Okta devices of a plan's subjects.
@@ -382,15 +505,31 @@ fn evidence(
     let findings: HashMap<_, &Finding> = decided
         .findings
         .iter()
-        .filter_map(|finding| Some(((finding.device_id.as_ref()?, finding.user_id.as_ref()?), finding)))
+        .filter_map(|finding| {
+            Some((
+                (finding.device_id.as_ref()?, finding.user_id.as_ref()?),
+                finding,
+            ))
+        })
         .collect();
     let of = |repair: &PlannedRepair| -> Vec<&Finding> {
         let subjects = repair.subjects.iter();
-        subjects.filter_map(|subject| findings.get(&(&subject.device_id, &subject.user_id)).copied()).collect()
+        subjects
+            .filter_map(|subject| {
+                findings
+                    .get(&(&subject.device_id, &subject.user_id))
+                    .copied()
+            })
+            .collect()
     };
     let all: Vec<Vec<&Finding>> = plan.repairs.iter().map(of).collect();
-    let is_confirmed = |findings: &&Vec<&Finding>| !findings.is_empty() && findings.iter().all(|one| one.confirmed);
-    let macs = all.iter().filter(|findings| findings.iter().any(|one| one.platform == Platform::Macos)).count();
+    let is_confirmed = |findings: &&Vec<&Finding>| {
+        !findings.is_empty() && findings.iter().all(|one| one.confirmed)
+    };
+    let macs = all
+        .iter()
+        .filter(|findings| findings.iter().any(|one| one.platform == Platform::Macos))
+        .count();
     let noun = match macs {
         0 => Some("PC"),
         macs if macs == plan.repairs.len() => Some("Mac"),

@@ -21,44 +21,83 @@ const REMEMBERED: TimeDelta = TimeDelta::days(30);
 const APART: TimeDelta = TimeDelta::hours(1);
 
 impl Sweeper {
-    pub(super) async fn guard_state(&self, observed: &Observed, now: DateTime<Utc>) -> anyhow::Result<GuardState> {
+    pub(super) async fn guard_state(
+        &self,
+        observed: &Observed,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<GuardState> {
         let mut state = GuardState::default();
-        let proposals: HashMap<_, _> =
-            self.store.open_proposals().await?.into_iter().map(|proposal| (proposal.id.clone(), proposal)).collect();
-        let runs: HashMap<_, _> = self.store.open_runs().await?.into_iter().map(|run| (run.id.clone(), run)).collect();
+        let proposals: HashMap<_, _> = self
+            .store
+            .open_proposals()
+            .await?
+            .into_iter()
+            .map(|proposal| (proposal.id.clone(), proposal))
+            .collect();
+        let runs: HashMap<_, _> = self
+            .store
+            .open_runs()
+            .await?
+            .into_iter()
+            .map(|run| (run.id.clone(), run))
+            .collect();
         for repair in self.store.open_repairs().await? {
-            let Some(run) = runs.get(&repair.run) else { continue };
+            let Some(run) = runs.get(&repair.run) else {
+                continue;
+            };
             for subject in &repair.subjects {
-                state.users_in_flight.insert(subject.user_id.clone(), repair.hardware.clone());
+                state
+                    .users_in_flight
+                    .insert(subject.user_id.clone(), repair.hardware.clone());
             }
-            let in_flight =
-                InFlight { proposal: run.proposal.clone(), playbook: run.playbook.clone(), cause: run.cause };
+            let in_flight = InFlight {
+                proposal: run.proposal.clone(),
+                playbook: run.playbook.clone(),
+                cause: run.cause,
+            };
             state.in_flight.insert(repair.hardware, in_flight);
         }
         // Approved a moment ago, its run not made yet: in flight all the same.
-        for proposal in proposals.values().filter(|proposal| !runs.values().any(|run| run.proposal == proposal.id)) {
+        for proposal in proposals
+            .values()
+            .filter(|proposal| !runs.values().any(|run| run.proposal == proposal.id))
+        {
             for repair in &proposal.plan.repairs {
                 let in_flight = InFlight {
                     proposal: proposal.id.clone(),
                     playbook: proposal.playbook.clone(),
                     cause: proposal.cause,
                 };
-                state.in_flight.entry(repair.hardware.clone()).or_insert(in_flight);
+                state
+                    .in_flight
+                    .entry(repair.hardware.clone())
+                    .or_insert(in_flight);
             }
         }
         let midnight = now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
         for repair in self.store.repairs_since(now - REMEMBERED).await? {
             let key = (repair.hardware.clone(), repair.playbook.clone());
             if repair.started_at >= midnight {
-                *state.executed_today.entry(repair.playbook.clone()).or_default() += 1;
+                *state
+                    .executed_today
+                    .entry(repair.playbook.clone())
+                    .or_default() += 1;
             }
-            let Some(ended) = repair.finished_at else { continue };
+            let Some(ended) = repair.finished_at else {
+                continue;
+            };
             match repair.state {
-                RepairState::Dropped { .. } | RepairState::CuredByItself | RepairState::Stopped => continue,
+                RepairState::Dropped { .. } | RepairState::CuredByItself | RepairState::Stopped => {
+                    continue;
+                }
                 RepairState::Managed => {}
                 _ => *state.attempts.entry(key.clone()).or_default() += 1,
             }
-            state.last_repair.entry(key).and_modify(|at| *at = (*at).max(ended)).or_insert(ended);
+            state
+                .last_repair
+                .entry(key)
+                .and_modify(|at| *at = (*at).max(ended))
+                .or_insert(ended);
         }
         for one in self.store.quarantined().await? {
             state.quarantined.insert(one.hardware.into(), one.reason);
@@ -85,7 +124,11 @@ impl Sweeper {
     async fn stops(&self) -> anyhow::Result<Stops> {
         let mut stops = Stops::default();
         for stop in self.store.active_stops().await? {
-            let one = Stop { by: stop.stop.by, at: stop.stop.at, reason: stop.stop.reason };
+            let one = Stop {
+                by: stop.stop.by,
+                at: stop.stop.at,
+                reason: stop.stop.reason,
+            };
             match stop.stop.scope {
                 StopScope::All => stops.all = Some(one),
                 StopScope::Playbook(name) => drop(stops.playbooks.insert(name, one)),
@@ -102,8 +145,15 @@ impl Sweeper {
         {
             return Ok(counts.device_users.saturating_sub(counts.out_of_scope));
         }
-        let devices = observed.observations.okta.devices.iter().filter(|device| device.platform.is_desktop());
-        Ok(devices.map(|device| device.users.as_ref().map_or(0, Vec::len)).sum())
+        let devices = observed
+            .observations
+            .okta
+            .devices
+            .iter()
+            .filter(|device| device.platform.is_desktop());
+        Ok(devices
+            .map(|device| device.users.as_ref().map_or(0, Vec::len))
+            .sum())
     }
 
     /// Device-users whose finding needs one more sweep that agrees.
@@ -123,17 +173,27 @@ impl Sweeper {
         history
             .values()
             .filter(|record| !agreed(record))
-            .filter_map(|record| Some((record.finding.device_id.clone()?, record.finding.user_id.clone()?)))
+            .filter_map(|record| {
+                Some((
+                    record.finding.device_id.clone()?,
+                    record.finding.user_id.clone()?,
+                ))
+            })
             .collect()
     }
 }
 
 /// Since when each device-user is known to be stuck.
-pub(super) fn stuck_since(history: &HashMap<String, FindingRecord>) -> HashMap<(DeviceId, UserId), DateTime<Utc>> {
+pub(super) fn stuck_since(
+    history: &HashMap<String, FindingRecord>,
+) -> HashMap<(DeviceId, UserId), DateTime<Utc>> {
     history
         .values()
         .filter_map(|record| {
-            let key = (record.finding.device_id.clone()?, record.finding.user_id.clone()?);
+            let key = (
+                record.finding.device_id.clone()?,
+                record.finding.user_id.clone()?,
+            );
             Some((key, record.opened_at))
         })
         .collect()
@@ -141,5 +201,8 @@ pub(super) fn stuck_since(history: &HashMap<String, FindingRecord>) -> HashMap<(
 
 /// A duration of a playbook.
 pub(super) fn seconds(seconds: u64) -> TimeDelta {
-    i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::days(365))
+    i64::try_from(seconds)
+        .ok()
+        .and_then(TimeDelta::try_seconds)
+        .unwrap_or(TimeDelta::days(365))
 }

@@ -29,7 +29,12 @@ impl CrashOnce {
         };
         let call = parts.next()?.to_owned();
         let nth = parts.next()?.parse().ok()?;
-        Some(Self { point, call, nth, seen: std::sync::atomic::AtomicUsize::new(0) })
+        Some(Self {
+            point,
+            call,
+            nth,
+            seen: std::sync::atomic::AtomicUsize::new(0),
+        })
     }
 }
 

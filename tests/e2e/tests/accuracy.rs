@@ -25,9 +25,24 @@ struct Score {
 }
 
 async fn score(seed: u64) -> Score {
-    let fleet = FleetOptions { built_causes_only: false, near_neighbours: true, ..FleetOptions::noisy() };
-    let world = World::start(Wish { devices: DEVICES, seed, fleet, ..Wish::default() }).await;
-    let document = world.server.sweeper.dry_run(&NoProgress).await.expect("a sweep");
+    let fleet = FleetOptions {
+        built_causes_only: false,
+        near_neighbours: true,
+        ..FleetOptions::noisy()
+    };
+    let world = World::start(Wish {
+        devices: DEVICES,
+        seed,
+        fleet,
+        ..Wish::default()
+    })
+    .await;
+    let document = world
+        .server
+        .sweeper
+        .dry_run(&NoProgress)
+        .await
+        .expect("a sweep");
     assert!(document.sweep.complete, "{:?}", document.sweep.incomplete);
     let findings: BTreeMap<_, _> = document
         .findings
@@ -41,7 +56,10 @@ async fn score(seed: u64) -> Score {
             } else {
                 device
             };
-            ((device, id(finding.user_id.as_ref().map(AsRef::as_ref))), finding)
+            (
+                (device, id(finding.user_id.as_ref().map(AsRef::as_ref))),
+                finding,
+            )
         })
         .collect();
     let mut score = Score {
@@ -62,24 +80,35 @@ async fn score(seed: u64) -> Score {
         };
         let finding = findings.get(&key);
         let said = finding.map_or("no finding", |finding| finding.cause.name());
-        let sure = finding.is_some_and(|finding| finding.confidence == Confidence::High && finding.cause.name() != "insufficient_evidence");
+        let sure = finding.is_some_and(|finding| {
+            finding.confidence == Confidence::High
+                && finding.cause.name() != "insufficient_evidence"
+        });
         // Not faults at all: what is managed by id, and what nobody uses any more, has no finding.
-        let quiet = ["healthy", "okta_search_stale_read", "okta_record_stale"].contains(&truth.cause);
+        let quiet =
+            ["healthy", "okta_search_stale_read", "okta_record_stale"].contains(&truth.cause);
         if quiet {
-            score.healthy_with_finding += usize::from(finding.is_some() && truth.cause != "okta_record_stale");
+            score.healthy_with_finding +=
+                usize::from(finding.is_some() && truth.cause != "okta_record_stale");
             continue;
         }
         if !truth.built {
             score.sure_but_unbuilt += usize::from(sure);
             if sure {
-                *score.confusion.entry((format!("unbuilt {}", truth.cause), said.into())).or_default() += 1;
+                *score
+                    .confusion
+                    .entry((format!("unbuilt {}", truth.cause), said.into()))
+                    .or_default() += 1;
             }
             continue;
         }
         if !truth.decidable {
             score.sure_but_undecidable += usize::from(sure && said != truth.cause);
             if sure && said != truth.cause {
-                *score.confusion.entry((format!("undecidable {}", truth.cause), said.into())).or_default() += 1;
+                *score
+                    .confusion
+                    .entry((format!("undecidable {}", truth.cause), said.into()))
+                    .or_default() += 1;
             }
             continue;
         }
@@ -90,10 +119,24 @@ async fn score(seed: u64) -> Score {
             _ => score.wrong += 1,
         }
         if said != truth.cause {
-            *score.confusion.entry((truth.cause.into(), said.into())).or_default() += 1;
+            *score
+                .confusion
+                .entry((truth.cause.into(), said.into()))
+                .or_default() += 1;
             if std::env::var_os("UNSTUCK_SEEDS").is_some() {
-                let detail = finding.map(|finding| (finding.confidence, &finding.why_not_detail, &finding.mdm, finding.confirmed, finding.match_strength));
-                eprintln!("    {} said {said}: {} | {detail:?}", truth.cause, truth.why);
+                let detail = finding.map(|finding| {
+                    (
+                        finding.confidence,
+                        &finding.why_not_detail,
+                        &finding.mdm,
+                        finding.confirmed,
+                        finding.match_strength,
+                    )
+                });
+                eprintln!(
+                    "    {} said {said}: {} | {detail:?}",
+                    truth.cause, truth.why
+                );
             }
         }
     }
@@ -103,7 +146,11 @@ async fn score(seed: u64) -> Score {
 #[tokio::test(flavor = "multi_thread")]
 async fn diagnosis_is_right_on_fleets_it_has_not_seen() {
     let seeds: Vec<u64> = match std::env::var_os("UNSTUCK_SEEDS") {
-        Some(text) => text.to_string_lossy().split(',').map(|seed| seed.parse().expect("a seed")).collect(),
+        Some(text) => text
+            .to_string_lossy()
+            .split(',')
+            .map(|seed| seed.parse().expect("a seed"))
+            .collect(),
         None if std::env::var_os("UNSTUCK_FULL").is_some() => SEEDS.to_vec(),
         None => SEEDS[..1].to_vec(),
     };
@@ -112,15 +159,28 @@ async fn diagnosis_is_right_on_fleets_it_has_not_seen() {
         let share = |count: usize| 100.0 * count as f64 / score.decidable.max(1) as f64;
         eprintln!(
             "seed {seed}: {} decidable, right {:.1} %, wrong {:.1} %, insufficient {:.1} %; sure of an unbuilt cause {}, sure of an undecidable one {}, healthy with a finding {}",
-            score.decidable, share(score.right), share(score.wrong), share(score.insufficient),
-            score.sure_but_unbuilt, score.sure_but_undecidable, score.healthy_with_finding
+            score.decidable,
+            share(score.right),
+            share(score.wrong),
+            share(score.insufficient),
+            score.sure_but_unbuilt,
+            score.sure_but_undecidable,
+            score.healthy_with_finding
         );
         for ((truth, said), count) in &score.confusion {
             eprintln!("    {truth} → {said}: {count}");
         }
         assert!(score.decidable >= 50, "too few to judge");
-        assert!(share(score.right) >= 97.0, "right {:.1} %", share(score.right));
-        assert!(share(score.wrong) <= 1.0, "wrong {:.1} %", share(score.wrong));
+        assert!(
+            share(score.right) >= 97.0,
+            "right {:.1} %",
+            share(score.right)
+        );
+        assert!(
+            share(score.wrong) <= 1.0,
+            "wrong {:.1} %",
+            share(score.wrong)
+        );
         assert_eq!(score.sure_but_unbuilt, 0);
         assert_eq!(score.sure_but_undecidable, 0);
         assert_eq!(score.healthy_with_finding, 0);

@@ -10,7 +10,10 @@ use std::{
 
 use connectors::NoProgress;
 use e2e::CRASH_AT;
-use simulator::{Fault, FleetOptions, Mdm, Ports, ScriptedDevice, Server as Vendor, SimClock, Simulator, SimulatorConfig};
+use simulator::{
+    Fault, FleetOptions, Mdm, Ports, ScriptedDevice, Server as Vendor, SimClock, Simulator,
+    SimulatorConfig,
+};
 use tempfile::TempDir;
 use unstuck::{
     app::Parts,
@@ -58,39 +61,71 @@ struct Place {
 
 async fn place(case: &Case) -> Place {
     connectors::http::install_crypto_provider();
-    #[expect(clippy::disallowed_methods, reason = "the process under test reads the system's clock, and so do its vendors")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the process under test reads the system's clock, and so do its vendors"
+    )]
     let start = chrono::Utc::now();
     let devices = vec![
-        ScriptedDevice::new(case.cause, case.mdm).serial("C02KILLED01").owner("kim@acme.example"),
+        ScriptedDevice::new(case.cause, case.mdm)
+            .serial("C02KILLED01")
+            .owner("kim@acme.example"),
         ScriptedDevice::new("healthy", Mdm::Jamf),
         ScriptedDevice::new("healthy", Mdm::Intune),
     ];
     let fleet = FleetOptions::scripted(devices);
     let clock = SimClock::scaled(start, SPEED);
-    let sim = Simulator::start(SimulatorConfig { devices: 0, seed: 1, ports: Ports::Ephemeral, clock, fleet })
-        .await
-        .expect("the simulators");
+    let sim = Simulator::start(SimulatorConfig {
+        devices: 0,
+        seed: 1,
+        ports: Ports::Ephemeral,
+        clock,
+        fleet,
+    })
+    .await
+    .expect("the simulators");
     sim.faults().lift_rate_limits();
     sim.require_dpop(false);
     let folder = tempfile::tempdir().expect("a folder");
     let file = write_settings(&folder, &sim, &Wish::default());
-    let text = std::fs::read_to_string(&file).expect("settings").replace("speed = 30", &format!("speed = {SPEED}"));
+    let text = std::fs::read_to_string(&file)
+        .expect("settings")
+        .replace("speed = 30", &format!("speed = {SPEED}"));
     std::fs::write(&file, text).expect("settings");
     let proposal = propose(&file, case.playbook).await;
-    Place { sim, folder, proposal }
+    Place {
+        sim,
+        folder,
+        proposal,
+    }
 }
 
 /// One sweep in this process, as `unstuck sweep` beside a `serve` would do.
 async fn propose(file: &std::path::Path, playbook: &str) -> ProposalId {
     let environment = Environment::default();
-    let settings = Arc::new(settings::load(file, &environment).unwrap_or_else(|problems| panic!("{problems}")));
+    let settings = Arc::new(
+        settings::load(file, &environment).unwrap_or_else(|problems| panic!("{problems}")),
+    );
     let parts = Parts::of(&settings);
-    let server = Server::build(settings, &environment, parts).await.expect("a server");
+    let server = Server::build(settings, &environment, parts)
+        .await
+        .expect("a server");
     let document = server.sweep(&NoProgress).await.expect("a sweep");
     server.store.close().await;
-    let proposal = document.proposals.iter().find(|one| one.playbook.as_str() == playbook);
-    let held: Vec<_> = document.findings.iter().map(|one| (one.cause, one.why_not_detail.clone())).collect();
-    proposal.unwrap_or_else(|| panic!("no proposal for {playbook}: {held:?}")).id.clone().expect("an id")
+    let proposal = document
+        .proposals
+        .iter()
+        .find(|one| one.playbook.as_str() == playbook);
+    let held: Vec<_> = document
+        .findings
+        .iter()
+        .map(|one| (one.cause, one.why_not_detail.clone()))
+        .collect();
+    proposal
+        .unwrap_or_else(|| panic!("no proposal for {playbook}: {held:?}"))
+        .id
+        .clone()
+        .expect("an id")
 }
 
 /// A running `serve`; killed when dropped.
@@ -99,12 +134,18 @@ struct Running(Child);
 impl Running {
     fn start(place: &Place, crash_at: Option<String>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_unstuck-under-test"));
-        command.arg(place.folder.path().join("unstuck.toml")).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .arg(place.folder.path().join("unstuck.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         command.env_remove(CRASH_AT);
         if let Some(crash_at) = crash_at {
             command.env(CRASH_AT, crash_at);
         }
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(place.folder.path().join("log"));
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(place.folder.path().join("log"));
         command.stderr(log.expect("a log file"));
         Self(command.spawn().expect("the process under test"))
     }
@@ -142,7 +183,10 @@ async fn wait_for<T>(place: &Place, what: &str, mut look: impl AsyncFnMut() -> O
 async fn survives(case: Case) {
     let place = place(&case).await;
     if let When::SentButUnanswered(vendor, method, path) = case.when {
-        place.sim.faults().inject_after(vendor, method, path, case.nth - 1, 1, Fault::TimeoutAfter);
+        place
+            .sim
+            .faults()
+            .inject_after(vendor, method, path, case.nth - 1, 1, Fault::TimeoutAfter);
     }
     let crash_at = match case.when {
         When::BeforeSend => Some(format!("before_send:{}:{}", case.call, case.nth)),
@@ -155,76 +199,151 @@ async fn survives(case: Case) {
         When::SentButUnanswered(vendor, method, path) => {
             let sent = || {
                 let requests = place.sim.ledger().requests_to(vendor, method, path);
-                requests.iter().filter(|request| request.fault.is_some()).count()
+                requests
+                    .iter()
+                    .filter(|request| request.fault.is_some())
+                    .count()
             };
-            wait_for(&place, "the call that is not answered", async || (sent() > 0).then_some(())).await;
+            wait_for(&place, "the call that is not answered", async || {
+                (sent() > 0).then_some(())
+            })
+            .await;
             tokio::time::sleep(Duration::from_millis(150)).await;
             first.kill();
         }
-        _ => wait_for(&place, "the crash", async || first.has_ended().then_some(())).await,
+        _ => {
+            wait_for(&place, "the crash", async || {
+                first.has_ended().then_some(())
+            })
+            .await
+        }
     }
     let _second = Running::start(&place, None);
-    let store = Store::open(&database(&place), OpenMode::ReadOnly).await.expect("the database");
+    let store = Store::open(&database(&place), OpenMode::ReadOnly)
+        .await
+        .expect("the database");
     let state = wait_for(&place, "the end of the repair", async || {
         let run = store.run_of_proposal(&place.proposal).await.ok()??;
         let repair = store.repairs(&run.id).await.ok()?.pop()?;
         repair.state.is_end().then_some(repair.state)
     })
     .await;
-    wait_for(&place, "every hold to be closed", async || store.open_holds().await.ok()?.is_empty().then_some(())).await;
+    wait_for(&place, "every hold to be closed", async || {
+        store.open_holds().await.ok()?.is_empty().then_some(())
+    })
+    .await;
     judge(&place, &case, &state);
     store.close().await;
 }
 
 fn database(place: &Place) -> String {
-    format!("sqlite://{}", place.folder.path().join("unstuck.db").display())
+    format!(
+        "sqlite://{}",
+        place.folder.path().join("unstuck.db").display()
+    )
 }
 
 async fn approve(place: &Place) {
     let slack = place.sim.slack();
-    let approver = slack.usergroups()[0].users.first().expect("an approver").clone();
+    let approver = slack.usergroups()[0]
+        .users
+        .first()
+        .expect("an approver")
+        .clone();
     let channel = place.sim.connection().slack.channel.clone();
-    let store = Store::open(&database(place), OpenMode::ReadOnly).await.expect("the database");
+    let store = Store::open(&database(place), OpenMode::ReadOnly)
+        .await
+        .expect("the database");
     let key = format!("card:{}", place.proposal);
-    let card = wait_for(place, "the card", async || store.posted_message(&key).await.ok()?).await;
-    assert!(slack.wait_for_connections(1, PATIENCE).await, "Slack's socket did not open");
-    slack.click(&approver, &channel, &card.ts, "p.approve").await.expect("a click");
+    let card = wait_for(place, "the card", async || {
+        store.posted_message(&key).await.ok()?
+    })
+    .await;
+    assert!(
+        slack.wait_for_connections(1, PATIENCE).await,
+        "Slack's socket did not open"
+    );
+    slack
+        .click(&approver, &channel, &card.ts, "p.approve")
+        .await
+        .expect("a click");
     store.close().await;
 }
 
 fn judge(place: &Place, case: &Case, state: &RepairState) {
-    assert_eq!(state.word(), "managed", "{case:?}: {state:?}");
+    // What may be sent once only cannot be known to be unsent: a person is asked, and nothing is sent again.
+    let unknowable = case.call == "run_cleanup_script" && matches!(case.when, When::BeforeSend);
+    let end = if unknowable { "needs_human" } else { "managed" };
+    assert_eq!(state.word(), end, "{case:?}: {state:?}");
     let ledger = place.sim.ledger();
     assert_eq!(ledger.effects_of("forbidden"), vec![], "{case:?}");
     let mut changes: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for effect in ledger.effects().into_iter().filter(|effect| effect.changed() && effect.request.is_some()) {
+    for effect in ledger
+        .effects()
+        .into_iter()
+        .filter(|effect| effect.changed() && effect.request.is_some())
+    {
         *changes.entry((effect.kind, effect.target)).or_default() += 1;
     }
     // What converges may be asked for again; only what was sent once must have happened once.
-    let once = ["group.member.add", "group.member.remove", "script.run", "commands.flush", "push.enable"];
+    let once = [
+        "group.member.add",
+        "group.member.remove",
+        "script.run",
+        "commands.flush",
+        "push.enable",
+    ];
     for ((kind, target), count) in &changes {
         if once.iter().any(|word| kind.contains(word)) {
-            assert_eq!(*count, 1, "{kind} on {target} happened {count} times ({case:?})");
+            assert_eq!(
+                *count, 1,
+                "{kind} on {target} happened {count} times ({case:?})"
+            );
         }
     }
     let hold = &place.sim.connection().jamf.hold_group;
-    assert!(!place.sim.world().is_mdm_group_member(hold, "C02KILLED01"), "it is still held ({case:?})");
+    assert!(
+        !place.sim.world().is_mdm_group_member(hold, "C02KILLED01"),
+        "it is still held ({case:?})"
+    );
     let hold = &place.sim.connection().intune.hold_group;
-    assert!(!place.sim.world().is_mdm_group_member(hold, "C02KILLED01"), "it is still held ({case:?})");
-    eprintln!("survived: {} {} {} {:?}; {} kinds of effects", case.playbook, case.call, case.nth, case.when, changes.len());
+    assert!(
+        !place.sim.world().is_mdm_group_member(hold, "C02KILLED01"),
+        "it is still held ({case:?})"
+    );
+    eprintln!(
+        "survived: {} {} {} {:?}; {} kinds of effects",
+        case.playbook,
+        case.call,
+        case.nth,
+        case.when,
+        changes.len()
+    );
 }
 
-const JAMF_GROUP: When = When::SentButUnanswered(Vendor::Jamf, "PUT", "/JSSResource/computergroups/id/");
+const JAMF_GROUP: When =
+    When::SentButUnanswered(Vendor::Jamf, "PUT", "/JSSResource/computergroups/id/");
 const JAMF_PUSH: When = When::SentButUnanswered(Vendor::Jamf, "POST", "/api/v2/mdm/blank-push");
-const JAMF_FLUSH: When = When::SentButUnanswered(Vendor::Jamf, "DELETE", "/JSSResource/commandflush/");
+const JAMF_FLUSH: When =
+    When::SentButUnanswered(Vendor::Jamf, "DELETE", "/JSSResource/commandflush/");
 const OKTA_GROUP: When = When::SentButUnanswered(Vendor::Okta, "PUT", "/api/v1/groups/");
-const GRAPH: When = When::SentButUnanswered(Vendor::Graph, "POST", "/beta/deviceManagement/managedDevices/");
+const GRAPH: When = When::SentButUnanswered(
+    Vendor::Graph,
+    "POST",
+    "/beta/deviceManagement/managedDevices/",
+);
 
 fn cases(of: &[(&'static str, Mdm, &'static str, &'static str, usize, When)]) -> Vec<Case> {
     of.iter()
         .flat_map(|&(cause, mdm, playbook, call, nth, unanswered)| {
-            [When::BeforeSend, unanswered, When::AfterAnswer]
-                .map(|when| Case { cause, mdm, playbook, call, nth, when })
+            [When::BeforeSend, unanswered, When::AfterAnswer].map(|when| Case {
+                cause,
+                mdm,
+                playbook,
+                call,
+                nth,
+                when,
+            })
         })
         .collect()
 }
@@ -238,8 +357,22 @@ async fn all_survive(cases: Vec<Case>) {
 async fn nothing_is_lost_or_doubled_when_killed_around_the_hold_group() {
     let redeliver = "redeliver-scep-profile";
     all_survive(cases(&[
-        ("cert_expired", Mdm::Jamf, redeliver, "set_device_group", 1, JAMF_GROUP),
-        ("cert_expired", Mdm::Jamf, redeliver, "set_device_group", 2, JAMF_GROUP),
+        (
+            "cert_expired",
+            Mdm::Jamf,
+            redeliver,
+            "set_device_group",
+            1,
+            JAMF_GROUP,
+        ),
+        (
+            "cert_expired",
+            Mdm::Jamf,
+            redeliver,
+            "set_device_group",
+            2,
+            JAMF_GROUP,
+        ),
     ]))
     .await;
 }
@@ -251,18 +384,60 @@ async fn nothing_is_lost_or_doubled_when_killed_around_each_other_call() {
         return;
     }
     all_survive(cases(&[
-        ("cert_expired", Mdm::Intune, "redeliver-scep-profile", "run_cleanup_script", 1, GRAPH),
-        ("cert_expired", Mdm::Intune, "redeliver-scep-profile", "sync", 1, GRAPH),
+        (
+            "cert_expired",
+            Mdm::Intune,
+            "redeliver-scep-profile",
+            "run_cleanup_script",
+            1,
+            GRAPH,
+        ),
+        (
+            "cert_expired",
+            Mdm::Intune,
+            "redeliver-scep-profile",
+            "sync",
+            1,
+            GRAPH,
+        ),
     ]))
     .await;
     all_survive(cases(&[
-        ("profile_failed", Mdm::Jamf, "resend-failed-profile", "flush_failed_commands", 1, JAMF_FLUSH),
-        ("profile_failed", Mdm::Jamf, "resend-failed-profile", "sync", 1, JAMF_PUSH),
+        (
+            "profile_failed",
+            Mdm::Jamf,
+            "resend-failed-profile",
+            "flush_failed_commands",
+            1,
+            JAMF_FLUSH,
+        ),
+        (
+            "profile_failed",
+            Mdm::Jamf,
+            "resend-failed-profile",
+            "sync",
+            1,
+            JAMF_PUSH,
+        ),
     ]))
     .await;
     all_survive(cases(&[
-        ("policy_user_out_of_scope", Mdm::Jamf, "assign-fastpass-policy", "set_user_group", 1, OKTA_GROUP),
-        ("profile_not_in_scope", Mdm::Jamf, "assign-scep-profile", "set_device_group", 1, JAMF_GROUP),
+        (
+            "policy_user_out_of_scope",
+            Mdm::Jamf,
+            "assign-fastpass-policy",
+            "set_user_group",
+            1,
+            OKTA_GROUP,
+        ),
+        (
+            "profile_not_in_scope",
+            Mdm::Jamf,
+            "assign-scep-profile",
+            "set_device_group",
+            1,
+            JAMF_GROUP,
+        ),
     ]))
     .await;
 }

@@ -9,30 +9,51 @@ use crate::support::{Wish, World, ended, reason};
 /// These computers beside a healthy one in each MDM: an MDM without any record is not read whole at the first sweep.
 fn scripted(mut devices: Vec<ScriptedDevice>) -> Wish {
     devices.extend([Mdm::Jamf, Mdm::Intune].map(|mdm| ScriptedDevice::new("healthy", mdm)));
-    Wish { fleet: FleetOptions::scripted(devices), ..Wish::default() }
+    Wish {
+        fleet: FleetOptions::scripted(devices),
+        ..Wish::default()
+    }
 }
 
 /// Sweeps and returns the one proposal of a playbook.
 async fn proposed(world: &World, playbook: &str) -> ProposalId {
     let document = world.sweep().await;
     assert!(document.sweep.complete, "{:?}", document.sweep.incomplete);
-    let proposals: Vec<_> = document.proposals.iter().filter(|one| one.playbook.as_str() == playbook).collect();
-    let held: Vec<_> =
-        document.findings.iter().map(|one| (one.cause.name(), one.why_not, one.why_not_detail.clone())).collect();
+    let proposals: Vec<_> = document
+        .proposals
+        .iter()
+        .filter(|one| one.playbook.as_str() == playbook)
+        .collect();
+    let held: Vec<_> = document
+        .findings
+        .iter()
+        .map(|one| (one.cause.name(), one.why_not, one.why_not_detail.clone()))
+        .collect();
     assert_eq!(proposals.len(), 1, "one proposal for {playbook}: {held:?}");
     proposals[0].id.clone().expect("an id")
 }
 
 /// One computer with one cause is repaired with its playbook and proved managed.
 async fn is_repaired(cause: &str, mdm: Mdm, playbook: &str) -> World {
-    let world = World::start(scripted(vec![ScriptedDevice::new(cause, mdm).owner("ann@acme.example")])).await;
+    let world = World::start(scripted(vec![
+        ScriptedDevice::new(cause, mdm).owner("ann@acme.example"),
+    ]))
+    .await;
     let id = proposed(&world, playbook).await;
     world.approve(&id).await;
     let state = world.finish(&id, 14).await;
     let repair = world.repair(&id).await;
-    assert_eq!(ended(&repair), "managed", "{cause}: {state:?}, {}, {:#?}", reason(&repair), repair.hops);
+    assert_eq!(
+        ended(&repair),
+        "managed",
+        "{cause}: {state:?}, {}, {:#?}",
+        reason(&repair),
+        repair.hops
+    );
     assert_eq!(state, ProposalState::Done);
-    world.pass(TimeDelta::minutes(20), TimeDelta::minutes(5)).await;
+    world
+        .pass(TimeDelta::minutes(20), TimeDelta::minutes(5))
+        .await;
     world.assert_safe().await;
     world
 }
@@ -40,14 +61,30 @@ async fn is_repaired(cause: &str, mdm: Mdm, playbook: &str) -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_certificate_on_a_mac_is_renewed_through_the_hold_group_and_proved() {
     let world = is_repaired("cert_expired", Mdm::Jamf, "redeliver-scep-profile").await;
-    let kinds: Vec<String> = world.sim.ledger().effects().into_iter().map(|effect| effect.kind).collect();
-    let position = |kind: &str| kinds.iter().position(|one| one == kind).unwrap_or_else(|| panic!("no {kind} in {kinds:?}"));
+    let kinds: Vec<String> = world
+        .sim
+        .ledger()
+        .effects()
+        .into_iter()
+        .map(|effect| effect.kind)
+        .collect();
+    let position = |kind: &str| {
+        kinds
+            .iter()
+            .position(|one| one == kind)
+            .unwrap_or_else(|| panic!("no {kind} in {kinds:?}"))
+    };
     assert!(position("jamf.group.member.add") < position("jamf.group.member.remove"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_sign_in_is_asked_for_and_proved() {
-    is_repaired("fastpass_no_signin_since_cert", Mdm::Jamf, "request-fastpass-sign-in").await;
+    is_repaired(
+        "fastpass_no_signin_since_cert",
+        Mdm::Jamf,
+        "request-fastpass-sign-in",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,12 +104,18 @@ async fn a_mac_outside_the_scope_gets_the_profile() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_outside_the_rule_is_added_to_the_fastpass_group() {
-    is_repaired("policy_user_out_of_scope", Mdm::Jamf, "assign-fastpass-policy").await;
+    is_repaired(
+        "policy_user_out_of_scope",
+        Mdm::Jamf,
+        "assign-fastpass-policy",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_never_signs_in_leaves_a_named_end() {
-    let device = ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf).persona(Persona::Never);
+    let device =
+        ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf).persona(Persona::Never);
     let world = World::start(scripted(vec![device])).await;
     let id = proposed(&world, "request-fastpass-sign-in").await;
     world.approve(&id).await;
@@ -94,9 +137,14 @@ async fn a_mac_that_goes_offline_inside_the_hold_group_is_taken_out_again() {
     world.finish(&id, 20).await;
     let repair = world.repair(&id).await;
     assert_eq!(ended(&repair), "not_fixed", "{}", reason(&repair));
-    world.pass(TimeDelta::minutes(20), TimeDelta::minutes(1)).await;
+    world
+        .pass(TimeDelta::minutes(20), TimeDelta::minutes(1))
+        .await;
     let hold = world.sim.connection().jamf.hold_group.clone();
-    assert!(!world.sim.world().is_mdm_group_member(&hold, "C02OFFLINE1"), "it is still held");
+    assert!(
+        !world.sim.world().is_mdm_group_member(&hold, "C02OFFLINE1"),
+        "it is still held"
+    );
     world.assert_safe().await;
 }
 
@@ -106,19 +154,31 @@ async fn a_device_that_changed_after_approval_is_dropped_with_the_reason() {
     let world = World::start(scripted(vec![device])).await;
     let id = proposed(&world, "redeliver-scep-profile").await;
     let plan = world.proposal(&id).await.plan;
-    world.sim.world().suspend_device(plan.repairs[0].subjects[0].device_id.as_str());
+    world
+        .sim
+        .world()
+        .suspend_device(plan.repairs[0].subjects[0].device_id.as_str());
     world.approve(&id).await;
     let state = world.finish(&id, 2).await;
     let repair = world.repair(&id).await;
     assert_eq!(ended(&repair), "dropped");
-    assert!(reason(&repair).to_lowercase().contains("suspended"), "{}", reason(&repair));
+    assert!(
+        reason(&repair).to_lowercase().contains("suspended"),
+        "{}",
+        reason(&repair)
+    );
     assert_eq!(state, ProposalState::DoneWithFailures);
-    assert_eq!(world.sim.ledger().effects_of("jamf"), vec![], "nothing was changed");
+    assert_eq!(
+        world.sim.ledger().effects_of("jamf"),
+        vec![],
+        "nothing was changed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_canary_keeps_the_rest_untouched() {
-    let stuck = (0..4).map(|n| ScriptedDevice::new("cert_expired", Mdm::Jamf).serial(&format!("C02CANARY{n}")));
+    let stuck = (0..4)
+        .map(|n| ScriptedDevice::new("cert_expired", Mdm::Jamf).serial(&format!("C02CANARY{n}")));
     // Enough healthy ones that two per cent of the fleet may be repaired at once.
     let healthy = (0..200).map(|_| ScriptedDevice::new("healthy", Mdm::Jamf));
     let world = World::start(scripted(stuck.chain(healthy).collect())).await;
@@ -129,11 +189,32 @@ async fn a_failed_canary_keeps_the_rest_untouched() {
     world.approve(&id).await;
     world.finish(&id, 20).await;
     let repairs = world.repairs(&id).await;
-    let count = |word: &str| repairs.iter().filter(|repair| ended(repair) == word).count();
-    assert_eq!((count("not_fixed"), count("dropped")), (1, 3), "{:?}", repairs.iter().map(|r| (ended(r), reason(r))).collect::<Vec<_>>());
-    let touched: std::collections::BTreeSet<String> =
-        world.sim.ledger().effects_of("jamf.group").into_iter().map(|effect| effect.target).collect();
-    assert!(touched.len() <= 1, "only the canary was touched: {touched:?}");
+    let count = |word: &str| {
+        repairs
+            .iter()
+            .filter(|repair| ended(repair) == word)
+            .count()
+    };
+    assert_eq!(
+        (count("not_fixed"), count("dropped")),
+        (1, 3),
+        "{:?}",
+        repairs
+            .iter()
+            .map(|r| (ended(r), reason(r)))
+            .collect::<Vec<_>>()
+    );
+    let touched: std::collections::BTreeSet<String> = world
+        .sim
+        .ledger()
+        .effects_of("jamf.group")
+        .into_iter()
+        .map(|effect| effect.target)
+        .collect();
+    assert!(
+        touched.len() <= 1,
+        "only the canary was touched: {touched:?}"
+    );
     world.assert_safe().await;
 }
 
@@ -149,27 +230,66 @@ async fn a_stop_in_the_middle_restores_what_was_begun() {
         if world.sim.world().is_mdm_group_member(&hold, "C02STOPPED") {
             break;
         }
-        world.pass(TimeDelta::minutes(2), TimeDelta::minutes(1)).await;
+        world
+            .pass(TimeDelta::minutes(2), TimeDelta::minutes(1))
+            .await;
     }
-    assert!(world.sim.world().is_mdm_group_member(&hold, "C02STOPPED"), "it never got into the hold group");
+    assert!(
+        world.sim.world().is_mdm_group_member(&hold, "C02STOPPED"),
+        "it never got into the hold group"
+    );
     let approver = world.approver();
-    world.sim.slack().slash(&approver, &world.channel(), &format!("/unstuck stop {id} looks wrong")).await.expect("a reply");
-    world.until("the stop", async || (!world.server.store.active_stops().await.expect("stops").is_empty()).then_some(())).await;
+    world
+        .sim
+        .slack()
+        .slash(
+            &approver,
+            &world.channel(),
+            &format!("/unstuck stop {id} looks wrong"),
+        )
+        .await
+        .expect("a reply");
+    world
+        .until("the stop", async || {
+            (!world
+                .server
+                .store
+                .active_stops()
+                .await
+                .expect("stops")
+                .is_empty())
+            .then_some(())
+        })
+        .await;
     let state = world.finish(&id, 2).await;
     let repair = world.repair(&id).await;
-    assert_eq!((ended(&repair), state), ("stopped", ProposalState::Stopped), "{}", reason(&repair));
-    assert!(!world.sim.world().is_mdm_group_member(&hold, "C02STOPPED"), "it is still held");
-    world.pass(TimeDelta::minutes(20), TimeDelta::minutes(1)).await;
+    assert_eq!(
+        (ended(&repair), state),
+        ("stopped", ProposalState::Stopped),
+        "{}",
+        reason(&repair)
+    );
+    assert!(
+        !world.sim.world().is_mdm_group_member(&hold, "C02STOPPED"),
+        "it is still held"
+    );
+    world
+        .pass(TimeDelta::minutes(20), TimeDelta::minutes(1))
+        .await;
     world.assert_safe().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_computer_that_was_cured_before_its_repair_is_left_alone() {
-    let device = ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf).owner("cured@acme.example");
+    let device =
+        ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf).owner("cured@acme.example");
     let world = World::start(scripted(vec![device])).await;
     let id = proposed(&world, "request-fastpass-sign-in").await;
     let subject = world.proposal(&id).await.plan.repairs[0].subjects[0].clone();
-    world.sim.world().sign_in_with_fastpass(subject.user_id.as_str(), subject.device_id.as_str());
+    world
+        .sim
+        .world()
+        .sign_in_with_fastpass(subject.user_id.as_str(), subject.device_id.as_str());
     world.approve(&id).await;
     world.finish(&id, 2).await;
     assert_eq!(world.repair(&id).await.state, RepairState::CuredByItself);
@@ -178,7 +298,11 @@ async fn a_computer_that_was_cured_before_its_repair_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_loop_works_with_a_service_app_and_dpop() {
     let device = ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf);
-    let world = World::start(Wish { oauth: true, ..scripted(vec![device]) }).await;
+    let world = World::start(Wish {
+        oauth: true,
+        ..scripted(vec![device])
+    })
+    .await;
     let document = world.sweep().await;
     assert!(document.sweep.complete, "{:?}", document.sweep.incomplete);
     assert_eq!(document.proposals.len(), 1);

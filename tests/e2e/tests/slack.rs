@@ -8,7 +8,11 @@ use crate::support::{Wish, World};
 
 async fn with_a_card() -> (World, ProposalId, String) {
     let device = ScriptedDevice::new("cert_expired", Mdm::Jamf).owner("ann@acme.example");
-    let world = World::start(Wish { fleet: FleetOptions::scripted(vec![device]), ..Wish::default() }).await;
+    let world = World::start(Wish {
+        fleet: FleetOptions::scripted(vec![device]),
+        ..Wish::default()
+    })
+    .await;
     let document = world.sweep().await;
     let id = document.proposals[0].id.clone().expect("an id");
     let (ts, _) = world.card(&id).await;
@@ -19,11 +23,23 @@ async fn with_a_card() -> (World, ProposalId, String) {
 async fn somebody_who_is_no_approver_is_refused_and_told_why() {
     let (world, id, ts) = with_a_card().await;
     let bob = world.bystander();
-    world.sim.slack().click(&bob, &world.channel(), &ts, "p.approve").await.expect("a click");
-    let told = world.until("the refusal", async || world.sim.slack().ephemerals(&bob).pop()).await;
+    world
+        .sim
+        .slack()
+        .click(&bob, &world.channel(), &ts, "p.approve")
+        .await
+        .expect("a click");
+    let told = world
+        .until("the refusal", async || {
+            world.sim.slack().ephemerals(&bob).pop()
+        })
+        .await;
     let told = serde_json::to_string(&told).expect("JSON");
     assert!(told.contains("may"), "{told}");
-    assert_eq!(world.proposal(&id).await.state, ProposalState::AwaitingApproval);
+    assert_eq!(
+        world.proposal(&id).await.state,
+        ProposalState::AwaitingApproval
+    );
     assert!(world.repairs(&id).await.is_empty());
 }
 
@@ -31,8 +47,17 @@ async fn somebody_who_is_no_approver_is_refused_and_told_why() {
 async fn a_click_that_is_delivered_twice_counts_once() {
     let (world, id, ts) = with_a_card().await;
     world.sim.slack().duplicate_next_delivery();
-    world.sim.slack().click(&world.approver(), &world.channel(), &ts, "p.approve").await.expect("a click");
-    world.until("the approval", async || (!world.proposal(&id).await.state.is_undecided()).then_some(())).await;
+    world
+        .sim
+        .slack()
+        .click(&world.approver(), &world.channel(), &ts, "p.approve")
+        .await
+        .expect("a click");
+    world
+        .until("the approval", async || {
+            (!world.proposal(&id).await.state.is_undecided()).then_some(())
+        })
+        .await;
     let decisions = world.server.store.decisions(&id).await.expect("decisions");
     assert_eq!(decisions.len(), 1);
 }
@@ -41,24 +66,63 @@ async fn a_click_that_is_delivered_twice_counts_once() {
 async fn a_forged_digest_changes_nothing() {
     let (world, id, ts) = with_a_card().await;
     let approver = world.approver();
-    let click = world.sim.slack().prepare_click(&approver, &world.channel(), &ts, "p.approve").expect("a click");
-    world.sim.slack().deliver_interaction(&click.with_value(&format!("{id}|1|deadbeef"))).await.expect("delivered");
-    world.until("the refusal", async || world.sim.slack().ephemerals(&approver).pop()).await;
-    assert_eq!(world.proposal(&id).await.state, ProposalState::AwaitingApproval);
+    let click = world
+        .sim
+        .slack()
+        .prepare_click(&approver, &world.channel(), &ts, "p.approve")
+        .expect("a click");
+    world
+        .sim
+        .slack()
+        .deliver_interaction(&click.with_value(&format!("{id}|1|deadbeef")))
+        .await
+        .expect("delivered");
+    world
+        .until("the refusal", async || {
+            world.sim.slack().ephemerals(&approver).pop()
+        })
+        .await;
+    assert_eq!(
+        world.proposal(&id).await.state,
+        ProposalState::AwaitingApproval
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denial_needs_a_reason_and_is_remembered() {
     let (world, id, ts) = with_a_card().await;
     let approver = world.approver();
-    world.sim.slack().click(&approver, &world.channel(), &ts, "p.deny").await.expect("a click");
-    let view = world.until("the modal", async || world.sim.slack().views(&approver).pop()).await;
-    let values = [("why", json!("wrong")), ("note", json!("that Mac is being replaced"))];
-    world.sim.slack().submit_view(&approver, &view.id, values).await.expect("a submission");
-    world.until("the denial", async || (world.proposal(&id).await.state == ProposalState::Denied).then_some(())).await;
+    world
+        .sim
+        .slack()
+        .click(&approver, &world.channel(), &ts, "p.deny")
+        .await
+        .expect("a click");
+    let view = world
+        .until("the modal", async || {
+            world.sim.slack().views(&approver).pop()
+        })
+        .await;
+    let values = [
+        ("why", json!("wrong")),
+        ("note", json!("that Mac is being replaced")),
+    ];
+    world
+        .sim
+        .slack()
+        .submit_view(&approver, &view.id, values)
+        .await
+        .expect("a submission");
+    world
+        .until("the denial", async || {
+            (world.proposal(&id).await.state == ProposalState::Denied).then_some(())
+        })
+        .await;
     let again = world.sweep().await;
     assert!(again.proposals.is_empty(), "it asked again");
-    let why = again.findings[0].why_not.map(unstuck::wording::why_not_word);
+    let why = again.findings[0]
+        .why_not
+        .map(unstuck::wording::why_not_word);
     assert_eq!(why.as_deref(), Some("denied"));
     assert!(world.sim.ledger().effects_of("jamf").is_empty());
 }
@@ -66,9 +130,21 @@ async fn a_denial_needs_a_reason_and_is_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn why_answers_in_slack_with_a_sentence_to_forward() {
     let (world, _, _) = with_a_card().await;
-    let serial = world.proposals().await[0].plan.repairs[0].serial_number.clone().expect("a serial number");
+    let serial = world.proposals().await[0].plan.repairs[0]
+        .serial_number
+        .clone()
+        .expect("a serial number");
     let approver = world.approver();
-    let reply = world.sim.slack().slash(&approver, &world.channel(), &format!("/unstuck why {serial}")).await.expect("a reply");
+    let reply = world
+        .sim
+        .slack()
+        .slash(
+            &approver,
+            &world.channel(),
+            &format!("/unstuck why {serial}"),
+        )
+        .await
+        .expect("a reply");
     let reply = format!("{reply:?}");
     assert!(reply.contains("expired"), "{reply}");
 }
@@ -77,6 +153,15 @@ async fn why_answers_in_slack_with_a_sentence_to_forward() {
 async fn a_restart_between_card_and_click_loses_nothing() {
     let (mut world, id, ts) = with_a_card().await;
     world.restart().await;
-    world.sim.slack().click(&world.approver(), &world.channel(), &ts, "p.approve").await.expect("a click");
-    world.until("the approval", async || (!world.proposal(&id).await.state.is_undecided()).then_some(())).await;
+    world
+        .sim
+        .slack()
+        .click(&world.approver(), &world.channel(), &ts, "p.approve")
+        .await
+        .expect("a click");
+    world
+        .until("the approval", async || {
+            (!world.proposal(&id).await.state.is_undecided()).then_some(())
+        })
+        .await;
 }

@@ -24,7 +24,9 @@ pub(super) fn is_enrolled(facts: &Facts<'_, '_>) -> Option<bool> {
 /// Whether the user has signed in since, without FastPass on this device.
 fn signed_in_otherwise(facts: &Facts<'_, '_>, since: DateTime<Utc>) -> bool {
     let log = &facts.observations().log;
-    log.sign_ins.get(&facts.link.user_id).is_some_and(|at| *at > since)
+    log.sign_ins
+        .get(&facts.link.user_id)
+        .is_some_and(|at| *at > since)
 }
 
 /// C43: the record is there, and Okta Verify's account on it is not complete.

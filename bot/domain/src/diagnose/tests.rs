@@ -129,8 +129,25 @@ mod no_sign_in_since_certificate {
                 user: "00uann".into()
             }]
         );
+        // The factor is the user's, not this device's.
         org.detail("ann").fastpass_enrolled = Some(true);
-        assert_eq!(answer(&org.diagnosis(at.okta, "ann")), PENDING);
+        let diagnosis = org.diagnosis(at.okta, "ann");
+        assert_eq!(
+            (diagnosis.cause, diagnosis.confidence),
+            (PENDING.0, Confidence::Medium)
+        );
+        assert!(diagnosis.wants.is_empty());
+    }
+
+    #[test]
+    fn a_sign_in_with_another_factor_since_the_certificate_makes_it_less_sure() {
+        let (mut org, at) = Org::with_mac();
+        org.seen.log.sign_ins.insert("00uann".into(), days_ago(1));
+        let diagnosis = org.diagnosis(at.okta, "ann");
+        assert_eq!(
+            (diagnosis.cause, diagnosis.confidence),
+            (PENDING.0, Confidence::Medium)
+        );
     }
 
     #[test]

@@ -232,7 +232,9 @@ pub struct LogFacts {
 impl LogFacts {
     /// Forgets what is covered: the log was not read up to now, so absence proves nothing.
     pub fn forget_coverage(&mut self) {
-        self.coverage.values_mut().for_each(|coverage| coverage.covered_from = None);
+        self.coverage
+            .values_mut()
+            .for_each(|coverage| coverage.covered_from = None);
     }
 
     /// Coverage of one class; an unknown class is not covered.

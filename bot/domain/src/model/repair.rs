@@ -160,7 +160,13 @@ impl RepairState {
 
     /// Whether every step is done and the proof is waited for.
     pub fn waits_for_hop(&self) -> bool {
-        matches!(self, Self::Waiting { on: WaitingOn::Hop { .. }, .. })
+        matches!(
+            self,
+            Self::Waiting {
+                on: WaitingOn::Hop { .. },
+                ..
+            }
+        )
     }
 
     /// Whether all that is missing is the user's sign-in.

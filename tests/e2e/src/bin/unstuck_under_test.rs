@@ -8,7 +8,9 @@ use unstuck::{app::Parts, settings};
 #[tokio::main]
 async fn main() -> ExitCode {
     connectors::http::install_crypto_provider();
-    let Some(file) = std::env::args_os().nth(1) else { return ExitCode::from(2) };
+    let Some(file) = std::env::args_os().nth(1) else {
+        return ExitCode::from(2);
+    };
     let environment = settings::Environment::of_process();
     let settings = match settings::load(std::path::Path::new(&file), &environment) {
         Ok(settings) => Arc::new(settings),

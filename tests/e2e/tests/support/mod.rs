@@ -39,7 +39,8 @@ impl Clock for SharedSimClock {
     async fn sleep_until(&self, at: DateTime<Utc>) {
         let mut changes = self.0.subscribe();
         while self.now() < at {
-            let left = (at - self.now()).num_milliseconds().max(0) as f64 / self.0.speed().max(0.001);
+            let left =
+                (at - self.now()).num_milliseconds().max(0) as f64 / self.0.speed().max(0.001);
             tokio::select! {
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(Duration::from_millis(left.min(1_000.0) as u64)) => {}
@@ -64,7 +65,13 @@ pub struct Wish {
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { devices: 0, seed: 1, fleet: FleetOptions::default(), oauth: false, settings: String::new() }
+        Self {
+            devices: 0,
+            seed: 1,
+            fleet: FleetOptions::default(),
+            oauth: false,
+            settings: String::new(),
+        }
     }
 }
 
@@ -84,10 +91,19 @@ impl World {
         let sim = simulator(&wish, clock).await;
         let folder = tempfile::tempdir().expect("a folder");
         let file = write_settings(&folder, &sim, &wish);
-        let settings = Arc::new(settings::load(&file, &Environment::default()).unwrap_or_else(|problems| panic!("{problems}")));
+        let settings = Arc::new(
+            settings::load(&file, &Environment::default())
+                .unwrap_or_else(|problems| panic!("{problems}")),
+        );
         let server = build(&settings, &sim).await;
         let stop = CancellationToken::new();
-        let world = Self { sim, server, folder, settings, stop };
+        let world = Self {
+            sim,
+            server,
+            folder,
+            settings,
+            stop,
+        };
         world.listen().await;
         world
     }
@@ -95,7 +111,13 @@ impl World {
     async fn listen(&self) {
         let (server, stop) = (Arc::clone(&self.server), self.stop.child_token());
         tokio::spawn(async move { server.listen(stop).await });
-        assert!(self.sim.slack().wait_for_connections(1, Duration::from_secs(10)).await, "Slack's socket did not open");
+        assert!(
+            self.sim
+                .slack()
+                .wait_for_connections(1, Duration::from_secs(10))
+                .await,
+            "Slack's socket did not open"
+        );
     }
 
     /// Ends the server abruptly and starts another on the same database.
@@ -133,7 +155,9 @@ impl World {
         let end = self.now() + time;
         while self.now() < end {
             let next = self.server.tick().await.expect("a tick");
-            let ahead = next.map_or(step, |next| (next - self.now()).max(TimeDelta::seconds(1))).min(step);
+            let ahead = next
+                .map_or(step, |next| (next - self.now()).max(TimeDelta::seconds(1)))
+                .min(step);
             self.sim.advance(ahead.min(end - self.now())).await;
             self.settle().await;
         }
@@ -152,11 +176,20 @@ impl World {
     }
 
     pub async fn proposals(&self) -> Vec<ProposalRecord> {
-        self.server.store.proposals_since(monday() - TimeDelta::days(1)).await.expect("proposals")
+        self.server
+            .store
+            .proposals_since(monday() - TimeDelta::days(1))
+            .await
+            .expect("proposals")
     }
 
     pub async fn proposal(&self, id: &ProposalId) -> ProposalRecord {
-        self.server.store.proposal(id).await.expect("a proposal").expect("that proposal")
+        self.server
+            .store
+            .proposal(id)
+            .await
+            .expect("a proposal")
+            .expect("that proposal")
     }
 
     /// Repairs of a proposal's run.
@@ -177,15 +210,26 @@ impl World {
     /// A person who may approve.
     pub fn approver(&self) -> String {
         let slack = self.sim.slack();
-        let group = slack.usergroups().into_iter().next().expect("an approver group");
+        let group = slack
+            .usergroups()
+            .into_iter()
+            .next()
+            .expect("an approver group");
         group.users.first().expect("an approver").clone()
     }
 
     /// Somebody with an account who may not.
     pub fn bystander(&self) -> String {
         let slack = self.sim.slack();
-        let approvers: Vec<String> = slack.usergroups().into_iter().flat_map(|group| group.users).collect();
-        let user = slack.users().into_iter().find(|user| !approvers.contains(&user.id) && !user.is_bot && !user.deleted);
+        let approvers: Vec<String> = slack
+            .usergroups()
+            .into_iter()
+            .flat_map(|group| group.users)
+            .collect();
+        let user = slack
+            .users()
+            .into_iter()
+            .find(|user| !approvers.contains(&user.id) && !user.is_bot && !user.deleted);
         user.expect("a bystander").id
     }
 
@@ -197,10 +241,18 @@ impl World {
     pub async fn card(&self, id: &ProposalId) -> (String, Value) {
         let posted = self
             .until("the card", async || {
-                self.server.store.posted_message(&format!("card:{id}")).await.expect("the outbox")
+                self.server
+                    .store
+                    .posted_message(&format!("card:{id}"))
+                    .await
+                    .expect("the outbox")
             })
             .await;
-        let message = self.sim.slack().message(&posted.channel, &posted.ts).expect("the card in Slack");
+        let message = self
+            .sim
+            .slack()
+            .message(&posted.channel, &posted.ts)
+            .expect("the card in Slack");
         (posted.ts, serde_json::to_value(message).expect("JSON"))
     }
 
@@ -208,7 +260,11 @@ impl World {
     pub async fn approve(&self, id: &ProposalId) {
         let (ts, _) = self.card(id).await;
         let approver = self.approver();
-        self.sim.slack().click(&approver, &self.channel(), &ts, "p.approve").await.expect("a click");
+        self.sim
+            .slack()
+            .click(&approver, &self.channel(), &ts, "p.approve")
+            .await
+            .expect("a click");
         self.until("the approval", async || {
             (!self.proposal(id).await.state.is_undecided()).then_some(())
         })
@@ -223,15 +279,18 @@ impl World {
             if !state.is_open() && !state.is_undecided() {
                 return state;
             }
-            let waits_for_people = self.repairs(id).await.iter().all(|repair| {
-                repair.state.is_end() || repair.state.waits_for_sign_in()
-            });
+            let waits_for_people = self
+                .repairs(id)
+                .await
+                .iter()
+                .all(|repair| repair.state.is_end() || repair.state.waits_for_sign_in());
             if waits_for_people {
                 // Nothing but people moves: no need to follow every look.
                 self.sim.advance(TimeDelta::hours(2)).await;
                 self.settle().await;
             } else {
-                self.pass(TimeDelta::minutes(10), TimeDelta::minutes(2)).await;
+                self.pass(TimeDelta::minutes(10), TimeDelta::minutes(2))
+                    .await;
             }
         }
         self.proposal(id).await.state
@@ -241,16 +300,30 @@ impl World {
     pub async fn assert_safe(&self) {
         let open = self.server.store.open_holds().await.expect("holds");
         assert!(open.is_empty(), "holds are still open: {open:?}");
-        assert_eq!(self.sim.ledger().effects_of("forbidden"), vec![], "a forbidden call was made");
+        assert_eq!(
+            self.sim.ledger().effects_of("forbidden"),
+            vec![],
+            "a forbidden call was made"
+        );
         let unapproved = self.unapproved_effects().await;
-        assert!(unapproved.is_empty(), "effects outside every approved plan: {unapproved:?}");
+        assert!(
+            unapproved.is_empty(),
+            "effects outside every approved plan: {unapproved:?}"
+        );
     }
 
     /// Write effects on a vendor whose target is in no approved plan.
     pub async fn unapproved_effects(&self) -> Vec<String> {
         let mut allowed = Vec::new();
         for proposal in self.proposals().await {
-            if self.server.store.run_of_proposal(&proposal.id).await.expect("a run").is_some() {
+            if self
+                .server
+                .store
+                .run_of_proposal(&proposal.id)
+                .await
+                .expect("a run")
+                .is_some()
+            {
                 allowed.push(proposal.plan_text);
             }
         }
@@ -261,7 +334,12 @@ impl World {
             .filter(|effect| !effect.kind.starts_with("slack"))
             // A membership's target is `group/member`: one plan must name both.
             .filter(|effect| {
-                let named = |plan: &String| effect.target.split('/').all(|id| plan.contains(&format!("\"{id}\"")));
+                let named = |plan: &String| {
+                    effect
+                        .target
+                        .split('/')
+                        .all(|id| plan.contains(&format!("\"{id}\"")))
+                };
                 !allowed.iter().any(named)
             })
             .map(|effect| format!("{} on {}", effect.kind, effect.target))
@@ -292,13 +370,19 @@ async fn build(settings: &Arc<Settings>, sim: &Simulator) -> Arc<Server> {
         ids: Arc::new(RandomIds),
         faults: Arc::new(NoFaults),
     };
-    Arc::new(Server::build(Arc::clone(settings), &Environment::default(), parts).await.expect("a server"))
+    Arc::new(
+        Server::build(Arc::clone(settings), &Environment::default(), parts)
+            .await
+            .expect("a server"),
+    )
 }
 
 /// Writes the settings file and the secrets that it refers to.
 pub fn write_settings(folder: &TempDir, sim: &Simulator, wish: &Wish) -> PathBuf {
     let connection = sim.connection();
-    let secret = |name: &str, value: &str| std::fs::write(folder.path().join(name), value).expect("a secret file");
+    let secret = |name: &str, value: &str| {
+        std::fs::write(folder.path().join(name), value).expect("a secret file")
+    };
     secret("okta.token", &connection.okta.api_token);
     secret("okta.pem", &connection.okta.private_key);
     secret("intune.secret", &connection.intune.client_secret);
@@ -307,7 +391,10 @@ pub fn write_settings(folder: &TempDir, sim: &Simulator, wish: &Wish) -> PathBuf
     secret("slack.app", &connection.slack.app_token);
     let credential = match wish.oauth {
         false => "api_token = \"file:okta.token\"".to_owned(),
-        true => format!("client_id = \"{}\"\nprivate_key = \"file:okta.pem\"", connection.okta.client_id),
+        true => format!(
+            "client_id = \"{}\"\nprivate_key = \"file:okta.pem\"",
+            connection.okta.client_id
+        ),
     };
     let text = format!(
         r#"
@@ -408,6 +495,11 @@ pub fn ended(repair: &RepairRecord) -> &'static str {
 pub fn reason(repair: &RepairRecord) -> String {
     match &repair.state {
         RepairState::Dropped { reason } | RepairState::NeedsHuman { reason } => reason.clone(),
-        _ => repair.hops.get("because").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        _ => repair
+            .hops
+            .get("because")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
