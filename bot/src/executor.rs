@@ -9,8 +9,12 @@
 mod act;
 mod holds;
 mod prove;
+mod record;
 mod repair;
+mod restore;
 mod run;
+mod steps;
+mod waits;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -95,7 +99,7 @@ impl Faults for NoFaults {
 pub struct Progress {
     /// Hops of the proof, in order.
     pub hops: Vec<HopRecord>,
-    /// When a by-id read said NOT_MANAGED, per subject, in Okta's time.
+    /// When a by-id read said `NOT_MANAGED`, per subject, in Okta's time.
     pub not_managed_by_id_at: Vec<Option<DateTime<Utc>>>,
     /// When the gate of the wave was passed, on our own clock.
     pub gate_passed_at: Option<DateTime<Utc>>,

@@ -20,23 +20,27 @@ struct Window {
 impl Hours {
     /// Reads `always` or `Mon-Fri 08:00-18:00` (days also as `Mon,Wed`).
     pub fn parse(text: &str, zone: &str) -> Result<Self, String> {
-        let zone: Tz = zone
-            .parse()
-            .map_err(|_| format!("`{zone}` is no IANA time zone"))?;
+        let Ok(zone) = zone.parse::<Tz>() else {
+            return Err(format!("`{zone}` is no IANA time zone"));
+        };
         if text == "always" {
             return Ok(Self { window: None, zone });
         }
         let bad = || format!("`{text}` is neither `always` nor like `Mon-Fri 08:00-18:00`");
         let (days, times) = text.split_once(' ').ok_or_else(bad)?;
         let (from, to) = times.trim().split_once('-').ok_or_else(bad)?;
-        let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| bad());
+        let time = |text: &str| {
+            NaiveTime::parse_from_str(text.trim(), "%H:%M")
+                .ok()
+                .ok_or_else(bad)
+        };
         let (from, to) = (time(from)?, time(to)?);
         if from >= to {
             return Err(format!("`{text}` ends before it begins"));
         }
         let mut list = Vec::new();
         for part in days.split(',') {
-            let day = |text: &str| text.parse::<Weekday>().map_err(|_| bad());
+            let day = |text: &str| text.parse::<Weekday>().ok().ok_or_else(bad);
             match part.split_once('-') {
                 None => list.push(day(part)?),
                 Some((first, last)) => {

@@ -29,7 +29,7 @@ const SILENCE_MS: u64 = 6_000;
 pub struct Node {
     id: String,
     store: Store,
-    /// When the last successful beat was sent, in milliseconds of CLOCK_BOOTTIME.
+    /// When the last successful beat was sent, in milliseconds of `CLOCK_BOOTTIME`.
     beat_sent: AtomicU64,
     held: Mutex<BTreeMap<String, LeaseProof>>,
     /// Sweeps and log polls of this process share one lease; the first to end would give it back under the other.

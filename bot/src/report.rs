@@ -17,7 +17,7 @@ pub struct SweepDocument {
     pub sweep: SweepHead,
     /// How many of what.
     pub counts: Counts,
-    /// One entry per NOT_MANAGED device-user in scope.
+    /// One entry per `NOT_MANAGED` device-user in scope.
     pub findings: Vec<Finding>,
     /// Records without a device-user.
     pub unlinked: Vec<Finding>,

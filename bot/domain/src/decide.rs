@@ -21,6 +21,10 @@ use crate::{
     },
 };
 
+/// Asks until when a repair was denied.
+pub type Denied<'a> =
+    &'a (dyn Fn(&PlannedRepair, &PlaybookName, Cause) -> Option<DateTime<Utc>> + Sync);
+
 /// Everything that a decision rests on.
 pub struct DecideInput<'a> {
     /// Now, on our own clock.
@@ -52,7 +56,7 @@ pub struct DecideInput<'a> {
     /// Device-users whose finding has not been agreed on by enough sweeps yet (`[detect] confirmations`).
     pub not_agreed: &'a HashSet<(DeviceId, UserId)>,
     /// Until when a person's "no" keeps a repair out.
-    pub denied: &'a (dyn Fn(&PlannedRepair, &PlaybookName, Cause) -> Option<DateTime<Utc>> + Sync),
+    pub denied: Denied<'a>,
 }
 
 /// What was decided.

@@ -91,7 +91,7 @@ impl Executor {
         })
     }
 
-    /// Remembers that Okta said NOT_MANAGED by id since the run began: a flip from then on is proof.
+    /// Remembers that Okta said `NOT_MANAGED` by id since the run began: a flip from then on is proof.
     pub(super) fn note_not_managed(&self, walk: &mut Walk<'_>, fresh: &Fresh) {
         walk.progress
             .not_managed_by_id_at

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -45,7 +46,7 @@ impl Scheduler {
                 zone: schedule
                     .timezone
                     .parse()
-                    .map_err(|_| anyhow::anyhow!("`{}` is no time zone", schedule.timezone))?,
+                    .with_context(|| format!("`{}` is no time zone", schedule.timezone))?,
             })
         });
         Ok(Self {

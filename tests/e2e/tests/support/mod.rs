@@ -23,12 +23,12 @@ use unstuck::{
 };
 
 /// A Monday morning.
-pub fn monday() -> DateTime<Utc> {
+pub(crate) fn monday() -> DateTime<Utc> {
     "2026-11-23T09:00:00Z".parse().expect("a date")
 }
 
 /// Our clock over the simulator's.
-pub struct SharedSimClock(pub SimClock);
+pub(crate) struct SharedSimClock(pub(crate) SimClock);
 
 #[async_trait]
 impl Clock for SharedSimClock {
@@ -54,13 +54,13 @@ impl Clock for SharedSimClock {
 }
 
 /// What a test wants of its world.
-pub struct Wish {
-    pub devices: usize,
-    pub seed: u64,
-    pub fleet: FleetOptions,
-    pub oauth: bool,
+pub(crate) struct Wish {
+    pub(crate) devices: usize,
+    pub(crate) seed: u64,
+    pub(crate) fleet: FleetOptions,
+    pub(crate) oauth: bool,
     /// Lines appended to the settings file.
-    pub settings: String,
+    pub(crate) settings: String,
 }
 
 impl Default for Wish {
@@ -75,17 +75,17 @@ impl Default for Wish {
     }
 }
 
-pub struct World {
-    pub sim: Simulator,
-    pub server: Arc<Server>,
-    pub folder: TempDir,
-    pub settings: Arc<Settings>,
+pub(crate) struct World {
+    pub(crate) sim: Simulator,
+    pub(crate) server: Arc<Server>,
+    pub(crate) folder: TempDir,
+    pub(crate) settings: Arc<Settings>,
     stop: CancellationToken,
 }
 
 impl World {
     /// Starts the simulators and the server on a clock that stands still.
-    pub async fn start(wish: Wish) -> Self {
+    pub(crate) async fn start(wish: Wish) -> Self {
         connectors::http::install_crypto_provider();
         let clock = SimClock::manual(monday());
         let sim = simulator(&wish, clock).await;
@@ -121,26 +121,26 @@ impl World {
     }
 
     /// Ends the server abruptly and starts another on the same database.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.stop.cancel();
         self.stop = CancellationToken::new();
         self.server = build(&self.settings, &self.sim).await;
         self.listen().await;
     }
 
-    pub fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.sim.clock().now()
     }
 
     /// One sweep now; then everything that is due.
-    pub async fn sweep(&self) -> SweepDocument {
+    pub(crate) async fn sweep(&self) -> SweepDocument {
         let document = self.server.sweep(&NoProgress).await.expect("a sweep");
         self.settle().await;
         document
     }
 
     /// Runs everything that is due at this moment.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         for _ in 0..50 {
             let next = self.server.tick().await.expect("a tick");
             if next.is_none_or(|next| next > self.now()) {
@@ -151,7 +151,7 @@ impl World {
     }
 
     /// Lets time pass, event by event, in steps of at most `step`.
-    pub async fn pass(&self, time: TimeDelta, step: TimeDelta) {
+    pub(crate) async fn pass(&self, time: TimeDelta, step: TimeDelta) {
         let end = self.now() + time;
         while self.now() < end {
             let next = self.server.tick().await.expect("a tick");
@@ -164,7 +164,7 @@ impl World {
     }
 
     /// Waits, in real time, until Slack's deliveries have come in and been dealt with.
-    pub async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         for _ in 0..400 {
             if let Some(found) = look().await {
                 return found;
@@ -175,7 +175,7 @@ impl World {
         panic!("waited in vain for {what}");
     }
 
-    pub async fn proposals(&self) -> Vec<ProposalRecord> {
+    pub(crate) async fn proposals(&self) -> Vec<ProposalRecord> {
         self.server
             .store
             .proposals_since(monday() - TimeDelta::days(1))
@@ -183,7 +183,7 @@ impl World {
             .expect("proposals")
     }
 
-    pub async fn proposal(&self, id: &ProposalId) -> ProposalRecord {
+    pub(crate) async fn proposal(&self, id: &ProposalId) -> ProposalRecord {
         self.server
             .store
             .proposal(id)
@@ -193,7 +193,7 @@ impl World {
     }
 
     /// Repairs of a proposal's run.
-    pub async fn repairs(&self, id: &ProposalId) -> Vec<RepairRecord> {
+    pub(crate) async fn repairs(&self, id: &ProposalId) -> Vec<RepairRecord> {
         match self.server.store.run_of_proposal(id).await.expect("a run") {
             Some(run) => self.server.store.repairs(&run.id).await.expect("repairs"),
             None => Vec::new(),
@@ -201,14 +201,14 @@ impl World {
     }
 
     /// The only repair of a proposal.
-    pub async fn repair(&self, id: &ProposalId) -> RepairRecord {
+    pub(crate) async fn repair(&self, id: &ProposalId) -> RepairRecord {
         let mut repairs = self.repairs(id).await;
         assert_eq!(repairs.len(), 1, "one repair");
         repairs.remove(0)
     }
 
     /// A person who may approve.
-    pub fn approver(&self) -> String {
+    pub(crate) fn approver(&self) -> String {
         let slack = self.sim.slack();
         let group = slack
             .usergroups()
@@ -219,7 +219,7 @@ impl World {
     }
 
     /// Somebody with an account who may not.
-    pub fn bystander(&self) -> String {
+    pub(crate) fn bystander(&self) -> String {
         let slack = self.sim.slack();
         let approvers: Vec<String> = slack
             .usergroups()
@@ -233,12 +233,12 @@ impl World {
         user.expect("a bystander").id
     }
 
-    pub fn channel(&self) -> String {
+    pub(crate) fn channel(&self) -> String {
         self.sim.connection().slack.channel.clone()
     }
 
     /// The card of a proposal as Slack shows it: its ts and blocks.
-    pub async fn card(&self, id: &ProposalId) -> (String, Value) {
+    pub(crate) async fn card(&self, id: &ProposalId) -> (String, Value) {
         let posted = self
             .until("the card", async || {
                 self.server
@@ -257,7 +257,7 @@ impl World {
     }
 
     /// A click by an approver that counts.
-    pub async fn approve(&self, id: &ProposalId) {
+    pub(crate) async fn approve(&self, id: &ProposalId) {
         let (ts, _) = self.card(id).await;
         let approver = self.approver();
         self.sim
@@ -272,7 +272,7 @@ impl World {
     }
 
     /// Lets time pass until no repair of the proposal moves any more, for at most `days`.
-    pub async fn finish(&self, id: &ProposalId, days: i64) -> ProposalState {
+    pub(crate) async fn finish(&self, id: &ProposalId, days: i64) -> ProposalState {
         let end = self.now() + TimeDelta::days(days);
         while self.now() < end {
             let state = self.proposal(id).await.state;
@@ -297,7 +297,7 @@ impl World {
     }
 
     /// What holds whatever happened: no hold left, no forbidden call, nothing outside the approved plans changed.
-    pub async fn assert_safe(&self) {
+    pub(crate) async fn assert_safe(&self) {
         let open = self.server.store.open_holds().await.expect("holds");
         assert!(open.is_empty(), "holds are still open: {open:?}");
         assert_eq!(
@@ -313,7 +313,7 @@ impl World {
     }
 
     /// Write effects on a vendor whose target is in no approved plan.
-    pub async fn unapproved_effects(&self) -> Vec<String> {
+    pub(crate) async fn unapproved_effects(&self) -> Vec<String> {
         let mut allowed = Vec::new();
         for proposal in self.proposals().await {
             if self
@@ -378,7 +378,7 @@ async fn build(settings: &Arc<Settings>, sim: &Simulator) -> Arc<Server> {
 }
 
 /// Writes the settings file and the secrets that it refers to.
-pub fn write_settings(folder: &TempDir, sim: &Simulator, wish: &Wish) -> PathBuf {
+pub(crate) fn write_settings(folder: &TempDir, sim: &Simulator, wish: &Wish) -> PathBuf {
     let connection = sim.connection();
     let secret = |name: &str, value: &str| {
         std::fs::write(folder.path().join(name), value).expect("a secret file")
@@ -487,12 +487,12 @@ speed = 30
 }
 
 /// How a repair ended, in one word.
-pub fn ended(repair: &RepairRecord) -> &'static str {
+pub(crate) fn ended(repair: &RepairRecord) -> &'static str {
     repair.state.word()
 }
 
 /// The reason that a repair carries.
-pub fn reason(repair: &RepairRecord) -> String {
+pub(crate) fn reason(repair: &RepairRecord) -> String {
     match &repair.state {
         RepairState::Dropped { reason } | RepairState::NeedsHuman { reason } => reason.clone(),
         _ => repair
