@@ -456,15 +456,25 @@ pub fn place_of_file(file: &std::path::Path, table: &str) -> Place {
     // The line of the table's header, so that the problem can be found.
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let (kind, name) = table.split_once('.').unwrap_or((table, ""));
-    let header = |line: &str| line.trim_start().starts_with(&format!("[{kind}]")) || line.trim_start().starts_with(&format!("[[{kind}]]"));
+    let header = |line: &str| {
+        line.trim_start().starts_with(&format!("[{kind}]"))
+            || line.trim_start().starts_with(&format!("[[{kind}]]"))
+    };
     let lines: Vec<&str> = text.lines().collect();
     let headers = lines.iter().enumerate().filter(|(_, line)| header(line));
     let found = headers.map(|(index, _)| index).find(|index| {
         name.is_empty()
-            || lines[*index..].iter().take(4).any(|line| line.contains("name") && line.contains(&format!("\"{name}\"")))
+            || lines[*index..]
+                .iter()
+                .take(4)
+                .any(|line| line.contains("name") && line.contains(&format!("\"{name}\"")))
     });
     match found {
-        Some(index) => Place::Line { file: file.into(), line: index + 1, excerpt: lines[index].into() },
+        Some(index) => Place::Line {
+            file: file.into(),
+            line: index + 1,
+            excerpt: lines[index].into(),
+        },
         None => Place::File(file.into()),
     }
 }

@@ -10,7 +10,11 @@ pub fn start(log: &Log) {
     let registry = tracing_subscriber::registry().with(filter);
     // A failure means that a subscriber is there already, which is as good.
     drop(match log.format {
-        LogFormat::Text => registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init(),
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
+        LogFormat::Text => registry
+            .with(fmt::layer().with_writer(std::io::stderr).with_target(false))
+            .try_init(),
+        LogFormat::Json => registry
+            .with(fmt::layer().json().with_writer(std::io::stderr))
+            .try_init(),
     });
 }
