@@ -111,7 +111,10 @@ impl Demo {
         let host = Host::new(settings, Arc::new(clock::DemoClock::new(clock)));
         host.start().await?;
         anyhow::ensure!(
-            simulator.slack().wait_for_connections(1, CONNECT_WITHIN).await,
+            simulator
+                .slack()
+                .wait_for_connections(1, CONNECT_WITHIN)
+                .await,
             "the bot did not connect to the simulated Slack"
         );
         Ok(Arc::new(Self {
@@ -147,7 +150,9 @@ impl Demo {
         while !stop.is_cancelled() {
             match self.look().await {
                 Ok(()) => keeper.keep(&self.time, &self.picture.borrow().clone()),
-                Err(error) => tracing::debug!(error = %format!("{error:#}"), "cannot look at the store"),
+                Err(error) => {
+                    tracing::debug!(error = %format!("{error:#}"), "cannot look at the store")
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -164,7 +169,9 @@ impl Demo {
             return Ok(());
         }
         let slack = self.simulator.slack();
-        let lines = story::news(&before, &after, self.time.now(), |person| cast::first_name(slack, person));
+        let lines = story::news(&before, &after, self.time.now(), |person| {
+            cast::first_name(slack, person)
+        });
         self.picture.send_replace(Arc::new(after));
         self.tell(lines);
         Ok(())
@@ -172,7 +179,8 @@ impl Demo {
 
     fn tell(&self, lines: Vec<Line>) {
         if !lines.is_empty() {
-            self.story.send_modify(|story| Arc::make_mut(story).extend(lines));
+            self.story
+                .send_modify(|story| Arc::make_mut(story).extend(lines));
         }
     }
 
@@ -185,7 +193,10 @@ impl Demo {
     pub fn waits_for_a_click(&self) -> bool {
         let picture = self.picture.borrow();
         picture.decisions.values().all(Vec::is_empty)
-            && picture.proposals.iter().any(|proposal| proposal.state.is_undecided())
+            && picture
+                .proposals
+                .iter()
+                .any(|proposal| proposal.state.is_undecided())
     }
 
     /// What was found, repaired, refused and is waiting, in a few lines.
@@ -220,5 +231,7 @@ impl Demo {
 
 /// When the simulated week begins.
 fn monday_morning() -> DateTime<Utc> {
-    Utc.with_ymd_and_hms(2026, 11, 2, 9, 0, 0).single().expect("this time exists")
+    Utc.with_ymd_and_hms(2026, 11, 2, 9, 0, 0)
+        .single()
+        .expect("this time exists")
 }

@@ -42,11 +42,10 @@ pub(super) struct DemoArgs {
 }
 
 fn speed(text: &str) -> Result<f64, String> {
-    let speed = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (1.0..=100_000.0).contains(&speed) {
-        Ok(speed)
-    } else {
-        Err("from 1 to 100000".into())
+    match text.parse() {
+        Ok(speed) if (1.0..=100_000.0).contains(&speed) => Ok(speed),
+        Ok(_) => Err("from 1 to 100000".into()),
+        Err(error) => Err(format!("{error}")),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 /// Diagnoses against truths.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Diagnosed {
-    /// NOT_MANAGED device-users.
+    /// Device-users that are not managed.
     pub(super) subjects: usize,
     /// Findings of the sweep.
     pub(super) findings: usize,
@@ -24,7 +24,7 @@ pub(super) struct Diagnosed {
     pub(super) wrong: usize,
     /// Not decided, although the wire showed enough.
     pub(super) insufficient: usize,
-    /// MANAGED by id, and yet a finding.
+    /// Managed by id, and yet a finding.
     pub(super) healthy_with_finding: usize,
 }
 

@@ -8,13 +8,13 @@ use std::{
 };
 
 use anyhow::Context;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use connectors::Progress;
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulator::slack::Message;
 
-use super::{Demo, judge, picture::Picture};
+use super::{Demo, judge, picture::Picture, time::latest_look};
 use crate::domain::{ProposalId, ProposalState, RepairState};
 
 /// Real time for everything after the decisions.
@@ -263,23 +263,22 @@ async fn move_on(demo: &Arc<Demo>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How far to move: to the next look at a repair that is carried out, in larger strides while people are waited for.
-fn step(picture: &Picture, now: chrono::DateTime<chrono::Utc>) -> TimeDelta {
-    let next = picture
-        .under_way()
-        .filter_map(|repair| repair.next_look_at)
+/// How far to move. Each look costs requests of Okta's budget, of every open repair: the time moves as far as it can
+/// without changing how a repair ends, and by a day where only people are waited for.
+fn step(picture: &Picture, now: DateTime<Utc>) -> TimeDelta {
+    let open = || {
+        picture
+            .repairs
+            .iter()
+            .filter(|repair| !repair.state.is_end())
+    };
+    let latest = picture
+        .all_planned()
+        .filter_map(|planned| latest_look(&planned))
         .min();
-    let queued = picture
-        .repairs
-        .iter()
-        .any(|repair| repair.state == RepairState::Queued);
-    let by_proof = picture.repairs.iter().any(|repair| {
-        !repair.state.is_end() && repair.state.waits_for_hop() && !repair.state.waits_for_sign_in()
-    });
-    match next {
-        // Each look costs requests of Okta's budget, of every repair that is open.
-        Some(next) => (next - now).clamp(TimeDelta::minutes(5), TimeDelta::hours(1)),
-        None if by_proof || queued => TimeDelta::minutes(30),
+    match latest {
+        Some(latest) => (latest - now).clamp(TimeDelta::minutes(5), TimeDelta::hours(6)),
+        None if open().any(|repair| !repair.state.waits_for_sign_in()) => TimeDelta::hours(1),
         None => TimeDelta::days(1),
     }
 }
@@ -291,7 +290,7 @@ async fn settle(demo: &Arc<Demo>, began: Instant) -> anyhow::Result<()> {
         demo.look().await?;
         let now = demo.time.now();
         let picture = picture(demo);
-        let due = |at: Option<chrono::DateTime<chrono::Utc>>| at.is_some_and(|at| at <= now);
+        let due = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at <= now);
         let busy = picture.sweeping.is_some()
             || picture
                 .repairs

@@ -129,13 +129,6 @@ impl Picture {
         })
     }
 
-    /// Repairs that have begun and not ended, but for those that only wait for a proof, and what they are due for.
-    pub(super) fn under_way(&self) -> impl Iterator<Item = &RepairRecord> {
-        self.repairs.iter().filter(|repair| {
-            !repair.state.is_end() && !repair.state.waits_for_hop() && repair.next_look_at.is_some()
-        })
-    }
-
     /// How many repairs stand like this.
     pub(super) fn count(&self, stands: impl Fn(&RepairState) -> bool) -> usize {
         self.repairs

@@ -168,7 +168,7 @@ impl Keeper {
         }
         let late: Vec<_> = picture
             .all_planned()
-            .filter(|planned| is_late(planned, now))
+            .filter(|planned| latest_look(planned).is_some_and(|latest| latest < now))
             .map(|Planned { record, .. }| {
                 (record.id.to_string(), record.version, record.next_look_at)
             })
@@ -189,12 +189,10 @@ impl Keeper {
     }
 }
 
-/// Whether being later than now could change how a repair ends.
-fn is_late(planned: &Planned<'_>, now: DateTime<Utc>) -> bool {
-    let Some(due) = planned.record.next_look_at.filter(|due| *due < now) else {
-        return false;
-    };
-    let allowed = match &planned.record.state {
+/// Until when the bot may look at a repair that is carried out without changing how it ends; `None`: any time will do.
+pub(super) fn latest_look(planned: &Planned<'_>) -> Option<DateTime<Utc>> {
+    let due = planned.record.next_look_at?;
+    let slack = match &planned.record.state {
         RepairState::Acting { step }
         | RepairState::Waiting {
             on: WaitingOn::Step { step },
@@ -205,9 +203,9 @@ fn is_late(planned: &Planned<'_>, now: DateTime<Utc>) -> bool {
             deadline,
         } => ((*deadline - due) / 4).max(LATE_IN_HOLD),
         RepairState::Acting { .. } | RepairState::Preflight | RepairState::Queued => LATE_TO_BEGIN,
-        _ => return false,
+        _ => return None,
     };
-    now - due > allowed
+    Some(due + slack)
 }
 
 /// Whether something was taken from the computer before this step and not given back.
