@@ -1,9 +1,9 @@
 //! Compares what the bot found with what the generator built, and what arrived at the vendors with what was approved.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
-use simulator::{Platform, RecordedEffect, Simulator, World};
+use simulator::{Platform, RecordedEffect, RequestId, Simulator, World};
 
 use super::picture::Picture;
 use crate::{
@@ -179,8 +179,12 @@ fn is_membership(kind: &str, vendors: &[&str]) -> bool {
 
 fn judge_effects(effects: &[RecordedEffect], approved: &[Approved<'_>]) -> Effects {
     let mut judged = Effects::default();
-    let mut seen: BTreeMap<(&str, &str, &str), (usize, usize)> = BTreeMap::new();
-    for effect in effects.iter().filter(|effect| effect.request.is_some()) {
+    let mut seen: BTreeMap<(&str, &str, &str), (BTreeSet<RequestId>, usize)> = BTreeMap::new();
+    for effect in effects {
+        // What no request caused is the company's own life.
+        let Some(request) = effect.request else {
+            continue;
+        };
         let planned: usize = approved
             .iter()
             .filter_map(|approved| approved.plans(effect))
@@ -189,15 +193,16 @@ fn judge_effects(effects: &[RecordedEffect], approved: &[Approved<'_>]) -> Effec
             tracing::warn!(kind = %effect.kind, target = %effect.target, "an effect that no approved plan has");
             judged.unapproved += 1;
         }
-        // A call that found its target reached has had no effect.
+        // A call that found its target reached has had no effect; one push wakes a computer and its user's channel.
         if effect.changed() {
-            let times = seen
+            let (requests, _) = seen
                 .entry((&effect.kind, &effect.target, &effect.after))
-                .or_insert((0, planned.max(1)));
-            times.0 += 1;
+                .or_insert((BTreeSet::new(), planned.max(1)));
+            requests.insert(request);
         }
     }
-    for ((kind, target, after), (times, planned)) in seen {
+    for ((kind, target, after), (requests, planned)) in seen {
+        let times = requests.len();
         if times > planned {
             tracing::warn!(
                 kind,
@@ -220,10 +225,8 @@ pub(super) fn parts(target: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
-    use simulator::RequestId;
-
     use super::*;
+    use chrono::Utc;
 
     fn effect(kind: &str, target: &str, before: &str, after: &str) -> RecordedEffect {
         RecordedEffect {
@@ -254,8 +257,12 @@ mod tests {
     #[test]
     fn the_same_effect_again_is_doubled_and_a_call_without_effect_is_not() {
         let once = effect("jamf.push.blank", "7", "quiet", "pushed");
+        let again = RecordedEffect {
+            request: Some(RequestId(2)),
+            ..once.clone()
+        };
         let idle = effect("jamf.group.member.add", "9/7", "member", "member");
-        let judged = judge_effects(&[once.clone(), once, idle.clone(), idle], &[]);
+        let judged = judge_effects(&[once.clone(), once, again, idle.clone(), idle], &[]);
         assert_eq!(judged.doubled, 1);
     }
 
