@@ -487,12 +487,12 @@ impl Answer {
             Self::User(user, change) => change(observations.okta.users.entry(user).or_default()),
             Self::Log(facts, user, since) => {
                 facts.iter().for_each(|fact| observations.log.record(fact));
-                observations
-                    .okta
-                    .users
-                    .entry(user)
-                    .or_default()
-                    .log_covered_from = Some(since);
+                // A person with two computers is asked about twice: the longer look counts.
+                let detail = observations.okta.users.entry(user).or_default();
+                let covered = detail
+                    .log_covered_from
+                    .map_or(since, |from| from.min(since));
+                detail.log_covered_from = Some(covered);
             }
             Self::Record(mdm, Some(record)) => {
                 let mdm = observations

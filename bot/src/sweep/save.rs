@@ -389,7 +389,7 @@ impl Sweeper {
                     finished_at: document.sweep.finished_at,
                     complete: document.sweep.complete,
                     incomplete: serde_json::to_value(&document.sweep.incomplete)?,
-                    counts: serde_json::to_value(&document.counts)?,
+                    counts: serde_json::to_value(document.counts)?,
                     causes,
                     source_counts: observed.counts.clone(),
                     document: serde_json::to_value(document)?,
