@@ -200,6 +200,8 @@ impl<'s, 'a> Facts<'s, 'a> {
 
     /// Whether the log would show a FastPass sign-in since then; otherwise what to ask for.
     pub(super) fn fastpass_covered_since(&self, since: DateTime<Utc>) -> Result<(), Gap> {
+        // Before the account was added to the device there was nothing to sign in with.
+        let since = self.link.created.map_or(since, |added| since.max(added));
         let class = self.observations().log.coverage(EventClass::FastPass);
         if class.proves_absence_since(since) {
             return Ok(());
