@@ -78,7 +78,8 @@ impl Default for Wish {
 pub(crate) struct World {
     pub(crate) sim: Simulator,
     pub(crate) server: Arc<Server>,
-    pub(crate) folder: TempDir,
+    /// Holds the settings and the database; goes with the world.
+    _folder: TempDir,
     pub(crate) settings: Arc<Settings>,
     stop: CancellationToken,
 }
@@ -100,7 +101,7 @@ impl World {
         let world = Self {
             sim,
             server,
-            folder,
+            _folder: folder,
             settings,
             stop,
         };
