@@ -152,6 +152,13 @@ impl<'a> Correlated<'a> {
         Some(self.subject_at(at, link))
     }
 
+    /// The MDM's record of a device, also a weak match. Unlike [`Correlated::subject`] it does not look through the log,
+    /// so that it may be asked for every device of a fleet.
+    pub fn matched(&self, device: &DeviceId) -> Option<(&'a MdmObservation, &'a MdmDevice)> {
+        let at = self.fleet.index_of(device)?;
+        Some(self.best_record(at)?.0)
+    }
+
     /// The subject of a managed device-user.
     pub fn managed_subject(&self, managed: &ManagedUser<'a>) -> Subject<'a> {
         self.subject_at(managed.at, managed.link)
@@ -213,17 +220,24 @@ impl<'a> Correlated<'a> {
         Some((mdm, &mdm.devices[place.record as usize]))
     }
 
+    fn best_record(&self, at: u32) -> Option<((&'a MdmObservation, &'a MdmDevice), MatchStrength)> {
+        if let Some(record) = self.record(at) {
+            return Some((record, MatchStrength::Strong));
+        }
+        let place = self.weak.get(&at)?;
+        let mdm = &self.observations.mdms[place.mdm as usize];
+        Some((
+            (mdm, &mdm.devices[place.record as usize]),
+            MatchStrength::Weak,
+        ))
+    }
+
     fn bare_subject(&self, at: u32, link: Option<&'a OktaDeviceUser>) -> Subject<'a> {
         let observations = self.observations;
         let device = &observations.okta.devices[at as usize];
-        let (record, strength) = match (self.record(at), self.weak.get(&at)) {
-            (Some(record), _) => (Some(record), MatchStrength::Strong),
-            (None, Some(place)) => {
-                let mdm = &observations.mdms[place.mdm as usize];
-                let record = &mdm.devices[place.record as usize];
-                (Some((mdm, record)), MatchStrength::Weak)
-            }
-            (None, None) => (None, MatchStrength::None),
+        let (record, strength) = match self.best_record(at) {
+            Some((record, strength)) => (Some(record), strength),
+            None => (None, MatchStrength::None),
         };
         Subject {
             observations,

@@ -53,11 +53,10 @@ impl Sweeper {
                 .iter()
                 .filter(|device| device.platform.is_desktop())
             {
+                let matched = correlated
+                    .matched(&device.id)
+                    .map(|(mdm, record)| (mdm.name.clone(), record));
                 for link in device.users.iter().flatten() {
-                    let subject = correlated.subject(&device.id, &link.user_id);
-                    let matched = subject
-                        .as_ref()
-                        .and_then(|subject| Some((subject.mdm?.name.clone(), subject.record?)));
                     let managed = link.management_status == Some(ManagementStatus::Managed);
                     let mut hasher = DefaultHasher::new();
                     (
