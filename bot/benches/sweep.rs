@@ -224,6 +224,7 @@ impl Company {
         ]
     }
 
+    /// Everything that is stuck is confirmed by the first sweep, so that the second has nothing left to confirm.
     fn settings(&self) -> String {
         let quoted = |vendor, key| format!("{:?}", self.text(vendor, key));
         format!(
@@ -236,6 +237,7 @@ speed = {SPEED}.0
 org_url = {}
 api_token = "env:BENCH_OKTA"
 requests_per_minute = 10000
+confirm_per_sweep = 10000
 [[mdm]]
 name = "intune"
 kind = "intune"
