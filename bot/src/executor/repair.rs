@@ -227,7 +227,15 @@ impl Executor {
             }
         };
         self.note_source_times(walk).await?;
-        let excluded = self.exclusions.of_repair(walk.planned);
+        let excluded = match self.excluded(walk.planned).await {
+            Ok(excluded) => excluded,
+            Err(error) => {
+                // Not knowing whether somebody is to be left alone is no leave to act.
+                tracing::warn!(repair.id = %walk.record.id, error = %error, "cannot read whether a person is excluded");
+                self.put_off(&walk.record.id, now + LOOK_AGAIN).await;
+                return Ok(false);
+            }
+        };
         let quarantined = self
             .store
             .quarantined()
@@ -250,6 +258,29 @@ impl Executor {
             }
             Preflight::Go => Ok(true),
         }
+    }
+
+    /// Why the settings leave this computer or one of its people alone; groups are read now, because people join them.
+    async fn excluded(&self, planned: &PlannedRepair) -> connectors::Result<Option<String>> {
+        if let Some(reason) = self.exclusions.of_repair(planned) {
+            return Ok(Some(reason));
+        }
+        if self.exclusions.groups.is_empty() {
+            return Ok(None);
+        }
+        for subject in &planned.subjects {
+            let groups = self.reader.okta.user_groups(&subject.user_id).await?;
+            if groups
+                .iter()
+                .any(|group| self.exclusions.groups.contains(group))
+            {
+                return Ok(Some(format!(
+                    "user {} is in an excluded group",
+                    subject.login
+                )));
+            }
+        }
+        Ok(None)
     }
 
     /// One move among the steps; `false`: wait, or ended.

@@ -307,3 +307,35 @@ async fn the_loop_works_with_a_service_app_and_dpop() {
     assert!(document.sweep.complete, "{:?}", document.sweep.incomplete);
     assert_eq!(document.proposals.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_joined_an_excluded_group_after_the_approval_is_left_alone() {
+    let device = ScriptedDevice::new("policy_user_out_of_scope", Mdm::Jamf);
+    let settings = "[exclusions]\ngroups = [\"$FASTPASS_GROUP\"]\n".to_owned();
+    let world = World::start(Wish {
+        settings,
+        ..scripted(vec![device])
+    })
+    .await;
+    let id = proposed(&world, "assign-fastpass-policy").await;
+    let subject = world.proposal(&id).await.plan.repairs[0].subjects[0].clone();
+    let group = world.sim.connection().okta.fastpass_group.clone();
+    world
+        .sim
+        .world()
+        .set_group_member(&group, subject.user_id.as_str(), true);
+    world.approve(&id).await;
+    world.finish(&id, 2).await;
+    let repair = world.repair(&id).await;
+    assert_eq!(ended(&repair), "dropped");
+    assert!(
+        reason(&repair).contains("excluded group"),
+        "{}",
+        reason(&repair)
+    );
+    let asked = world.sim.ledger().effects();
+    assert!(
+        asked.iter().all(|effect| effect.request.is_none()),
+        "{asked:?}"
+    );
+}

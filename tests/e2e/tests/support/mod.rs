@@ -59,7 +59,7 @@ pub(crate) struct Wish {
     pub(crate) seed: u64,
     pub(crate) fleet: FleetOptions,
     pub(crate) oauth: bool,
-    /// Lines appended to the settings file.
+    /// Lines appended to the settings file; `$FASTPASS_GROUP` is that group's id.
     pub(crate) settings: String,
 }
 
@@ -480,7 +480,9 @@ speed = 30
         channel = connection.slack.channel,
         approvers = connection.slack.approvers_usergroup,
         level = "warn",
-        extra = wish.settings,
+        extra = wish
+            .settings
+            .replace("$FASTPASS_GROUP", &connection.okta.fastpass_group),
     );
     let file = folder.path().join("unstuck.toml");
     std::fs::write(&file, text).expect("the settings file");
