@@ -107,6 +107,8 @@ impl FreshReader {
                     .await
                     .with_context(|| format!("cannot read the profiles of {name}"))?;
                 let mdm = MdmObservation {
+                    sso_extensions: None,
+                    push_certificate_expires_at: None,
                     name: name.clone(),
                     kind: reader.kind(),
                     platforms: reader.platforms().to_vec(),

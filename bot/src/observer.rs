@@ -119,6 +119,7 @@ impl Observer {
         let (listing, reading, inventories) = tokio::join!(listing, reading, inventories);
 
         let mut okta = OktaObservation {
+            authorities: None,
             now: self.okta.now().unwrap_or(taken_at),
             ..OktaObservation::default()
         };
@@ -535,6 +536,8 @@ fn still_true(
 /// An MDM of which nothing is known in this sweep.
 fn unread(reader: &dyn MdmReader, now: DateTime<Utc>) -> MdmObservation {
     MdmObservation {
+        sso_extensions: None,
+        push_certificate_expires_at: None,
         name: reader.mdm().clone(),
         kind: reader.kind(),
         platforms: reader.platforms().to_vec(),

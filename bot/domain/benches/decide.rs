@@ -4,7 +4,7 @@
 //! its budget as a ratio; 1.00 or more is within it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     hint::black_box,
     io::Write,
     time::{Duration, Instant},
@@ -179,7 +179,7 @@ impl Bench {
             state: &self.state,
             incomplete: &BTreeMap::new(),
             stuck_since: &HashMap::new(),
-            not_agreed: &HashSet::new(),
+            agreed: None,
             denied: &|_, _, _| None,
         })
     }
@@ -233,6 +233,7 @@ impl Fleet {
             observations: Observations {
                 taken_at: now,
                 okta: OktaObservation {
+                    authorities: None,
                     now,
                     policies: policies(),
                     ..OktaObservation::default()
@@ -299,6 +300,8 @@ impl Fleet {
             _ => now - TimeDelta::days(2),
         };
         let seen = FastPassSeen {
+            last_resistant: None,
+            last_not_resistant: None,
             success: Some(Seen {
                 first: now - TimeDelta::days(190),
                 last: signed_in,
@@ -343,6 +346,7 @@ impl Fleet {
             );
         }
         okta.devices.push(OktaDevice {
+            okta_verify_version: None,
             id: device.into(),
             status: match fault {
                 Some(Fault::Suspended) => OktaDeviceStatus::Suspended,
@@ -402,6 +406,13 @@ impl Fleet {
             revoked: None,
         };
         MdmDevice {
+            okta_verify_version: None,
+            intermediate_present: None,
+            trust_profile: None,
+            sso_extensions: None,
+            command_pending_since: None,
+            issuance: None,
+            site: None,
             id: format!("{}-{number}", observed.name).into(),
             management_id: Some(format!("management-{number}")),
             name: format!("PC-{number:06}"),
@@ -447,6 +458,7 @@ fn subject_of(serial: &str) -> String {
 /// One policy with one rule, which asks everybody for a managed device.
 fn policies() -> PolicyFacts {
     PolicyFacts {
+        fastpass_button: None,
         complete: true,
         fastpass_active: Some(true),
         access_policies: vec![AccessPolicy {
@@ -473,6 +485,8 @@ fn policies() -> PolicyFacts {
 
 fn mdm(now: DateTime<Utc>, name: &str, kind: MdmKind, platform: Platform) -> MdmObservation {
     MdmObservation {
+        sso_extensions: None,
+        push_certificate_expires_at: None,
         name: name.into(),
         kind,
         platforms: vec![platform],
@@ -491,6 +505,8 @@ fn mdm(now: DateTime<Utc>, name: &str, kind: MdmKind, platform: Platform) -> Mdm
         },
         devices: Vec::new(),
         profiles: vec![AttestationProfile {
+            scep: unstuck_domain::ScepSettings::default(),
+            trust: None,
             id: format!("{name}-scep").into(),
             name: "Okta SCEP".to_owned(),
             identifier: None,

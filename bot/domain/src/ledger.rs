@@ -1,9 +1,15 @@
 //! Folds facts of the System Log into the ledger: only first and last of each kind stay.
 
+use std::collections::hash_map::Entry;
+
 use crate::{
-    DeviceChange, EventClass, LifecycleSeen, LogFact, LogFactKind, LogFacts, RevocationSeen, Seen,
+    DeviceChange, EnrolmentsSeen, EventClass, LifecycleSeen, LogFact, LogFactKind, LogFacts,
+    OrgChangeSeen, OtherSignIn, RevocationSeen, Seen,
     correlate::{normalise, normalise_subject},
 };
+
+/// So many apps are kept per user, the latest ones.
+const APPS_KEPT: usize = 8;
 
 impl LogFacts {
     /// Takes in one fact. Any order and any number of times gives the same ledger, but for facts of the same instant.
@@ -15,6 +21,8 @@ impl LogFacts {
                 device,
                 success,
                 managed,
+                phishing_resistant,
+                browser,
             } => {
                 self.saw(EventClass::FastPass, at);
                 if *success {
@@ -32,13 +40,51 @@ impl LogFacts {
                             Some(false) => latest_of(&mut seen.last_unmanaged, at),
                             None => {}
                         }
+                        match phishing_resistant {
+                            Some(true) => latest_of(&mut seen.last_resistant, at),
+                            Some(false) => latest_of(&mut seen.last_not_resistant, at),
+                            None => {}
+                        }
                     } else {
                         latest_of(&mut seen.last_failure, at);
                     }
+                    if let Some(browser) = browser {
+                        self.browsers
+                            .insert((device.clone(), user.clone()), browser.clone());
+                    }
                 }
             }
-            LogFactKind::SignIn { user, .. } => {
-                latest(self.sign_ins.entry(user.clone()).or_insert(at), at)
+            LogFactKind::SignIn {
+                user,
+                device,
+                platform,
+                device_session,
+            } => {
+                latest(self.sign_ins.entry(user.clone()).or_insert(at), at);
+                let seen = OtherSignIn {
+                    at,
+                    device: device.clone(),
+                    platform: *platform,
+                    device_session: *device_session,
+                };
+                match self.other_sign_ins.entry(user.clone()) {
+                    Entry::Occupied(mut kept) if kept.get().at <= at => {
+                        kept.insert(seen);
+                    }
+                    Entry::Occupied(_) => {}
+                    Entry::Vacant(place) => {
+                        place.insert(seen);
+                    }
+                }
+            }
+            LogFactKind::AppOpened { user, app } => {
+                let apps = self.apps_opened.entry(user.clone()).or_default();
+                latest(apps.entry(app.clone()).or_insert(at), at);
+                if apps.len() > APPS_KEPT {
+                    let oldest = apps.iter().min_by_key(|(_, at)| **at);
+                    let oldest = oldest.map(|(app, _)| app.clone());
+                    oldest.map(|app| apps.remove(&app));
+                }
             }
             LogFactKind::CertificateIssued { subject, .. } => {
                 self.saw(EventClass::CertificateIssued, at);
@@ -107,6 +153,16 @@ impl LogFacts {
                     at,
                     actor: actor.clone(),
                 };
+                if *change == DeviceChange::Enrolled
+                    && let Some(serial) = serial_number.as_deref().and_then(normalise)
+                {
+                    let enrolments = self.enrolments.entry(serial).or_insert(EnrolmentsSeen {
+                        seen: Seen::once(at),
+                        count: 0,
+                    });
+                    enrolments.seen.add(at);
+                    enrolments.count += 1;
+                }
                 if *change == DeviceChange::Deleted
                     && let Some(serial) = serial_number.as_deref().and_then(normalise)
                 {
@@ -114,7 +170,23 @@ impl LogFacts {
                 }
                 newest(&mut self.lifecycle, device.clone(), seen);
             }
-            LogFactKind::OrgChange { .. } => self.saw(EventClass::OrgChange, at),
+            LogFactKind::OrgChange {
+                event_type,
+                actor,
+                target,
+            } => {
+                self.saw(EventClass::OrgChange, at);
+                let seen = OrgChangeSeen {
+                    at,
+                    event_type: event_type.clone(),
+                    actor: actor.clone(),
+                    target: target.clone(),
+                };
+                let after = self.org_changes.partition_point(|kept| kept.at <= at);
+                if !self.org_changes[..after].contains(&seen) {
+                    self.org_changes.insert(after, seen);
+                }
+            }
         }
     }
 
@@ -173,6 +245,8 @@ mod tests {
             device: Some(DeviceId::from("guo1")),
             success: true,
             managed: Some(managed),
+            phishing_resistant: None,
+            browser: None,
         };
         fact(at, kind)
     }

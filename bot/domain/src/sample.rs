@@ -65,8 +65,10 @@ impl Org {
             ..LogFacts::default()
         };
         let okta = OktaObservation {
+            authorities: None,
             now: now(),
             policies: PolicyFacts {
+                fastpass_button: None,
                 complete: true,
                 fastpass_active: Some(true),
                 access_policies: vec![policy()],
@@ -113,6 +115,7 @@ impl Org {
     pub(crate) fn add_okta(&mut self, platform: Platform, serial: &str, user: &str) -> usize {
         let at = self.seen.okta.devices.len();
         self.seen.okta.devices.push(OktaDevice {
+            okta_verify_version: None,
             id: format!("guo{at:03}").into(),
             status: OktaDeviceStatus::Active,
             created: Some(days_ago(60)),
@@ -136,6 +139,13 @@ impl Org {
         let observed = &mut self.seen.mdms[mdm];
         let at = observed.devices.len();
         observed.devices.push(MdmDevice {
+            okta_verify_version: None,
+            intermediate_present: None,
+            trust_profile: None,
+            sso_extensions: None,
+            command_pending_since: None,
+            issuance: None,
+            site: None,
             id: format!("{}-{at:04}", observed.name).into(),
             management_id: Some(format!("management-{}-{at}", observed.name)),
             name: format!("{serial} of {user}"),
@@ -194,6 +204,8 @@ impl Org {
             last_login: Some(hours_ago(5)),
         });
         let seen = FastPassSeen {
+            last_resistant: None,
+            last_not_resistant: None,
             success: Some(Seen::once(days_ago(20))),
             last_unmanaged: Some(days_ago(20)),
             ..FastPassSeen::default()
@@ -214,6 +226,8 @@ impl Org {
             okta,
             user,
             FastPassSeen {
+                last_resistant: None,
+                last_not_resistant: None,
                 success: Some(Seen {
                     first: days_ago(20),
                     last: days_ago(2),
@@ -341,6 +355,8 @@ fn policy() -> AccessPolicy {
 
 fn mdm(name: &str, kind: MdmKind, platform: Platform) -> MdmObservation {
     MdmObservation {
+        sso_extensions: None,
+        push_certificate_expires_at: None,
         name: name.into(),
         kind,
         platforms: vec![platform],
@@ -359,6 +375,8 @@ fn mdm(name: &str, kind: MdmKind, platform: Platform) -> MdmObservation {
         },
         devices: Vec::new(),
         profiles: vec![AttestationProfile {
+            scep: crate::ScepSettings::default(),
+            trust: None,
             id: format!("{name}-scep").into(),
             name: "Okta SCEP".to_owned(),
             identifier: None,

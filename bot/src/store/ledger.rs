@@ -141,6 +141,7 @@ impl Store {
             revoked_subjects,
             lifecycle,
             deletions,
+            ..LogFacts::default()
         })
     }
 
@@ -266,6 +267,8 @@ impl FastPassRow {
         (
             (DeviceId::from(self.device_id), UserId::from(self.user_id)),
             FastPassSeen {
+                last_resistant: None,
+                last_not_resistant: None,
                 success,
                 last_managed: self.last_managed_at,
                 last_unmanaged: self.last_unmanaged_at,

@@ -60,6 +60,13 @@ pub(super) fn device(
         })
         .collect();
     MdmDevice {
+        okta_verify_version: None,
+        intermediate_present: None,
+        trust_profile: None,
+        sso_extensions: None,
+        command_pending_since: None,
+        issuance: None,
+        site: None,
         platform,
         enrolment: enrolment(&record, context.now),
         profiles: Some(profiles),

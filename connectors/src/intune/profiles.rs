@@ -68,6 +68,8 @@ impl IntuneClient {
         Ok(found
             .into_iter()
             .map(|(platform, profile)| AttestationProfile {
+                scep: unstuck_domain::ScepSettings::default(),
+                trust: None,
                 scope: scope(&profile.assignments, &kinds, &categories),
                 network_uses: uses
                     .as_ref()

@@ -91,6 +91,8 @@ impl MdmReader for IntuneClient {
         self.add_error_texts(&mut devices, &context.profiles)
             .await?;
         Ok(MdmObservation {
+            sso_extensions: None,
+            push_certificate_expires_at: None,
             name: self.name.clone(),
             kind: MdmKind::Intune,
             platforms: self.platforms.clone(),

@@ -68,6 +68,13 @@ pub(super) fn device(computer: wire::Computer, context: &Context) -> MdmDevice {
         .collect();
 
     MdmDevice {
+        okta_verify_version: None,
+        intermediate_present: None,
+        trust_profile: None,
+        sso_extensions: None,
+        command_pending_since: None,
+        issuance: None,
+        site: None,
         profiles: Some(profiles),
         enrolment: enrolment(&general, context.now),
         certificates: computer

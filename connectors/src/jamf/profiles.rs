@@ -32,6 +32,8 @@ impl JamfProfile {
         let scope = Scope::read(&profile.scope);
         Some(Self {
             attestation: AttestationProfile {
+                scep: unstuck_domain::ScepSettings::default(),
+                trust: None,
                 id: ProfileId::new(profile.general.id),
                 name: profile.general.name,
                 identifier: plist

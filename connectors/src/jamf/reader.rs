@@ -67,6 +67,8 @@ impl MdmReader for JamfClient {
         });
         let devices = self.inventory(context, progress).await?;
         Ok(MdmObservation {
+            sso_extensions: None,
+            push_certificate_expires_at: None,
             name: self.name.clone(),
             kind: MdmKind::Jamf,
             platforms: self.platforms.clone(),

@@ -316,6 +316,8 @@ fn fastpass<'a>(event: &'a Known, sign_ins: &SignIns<'a>) -> Option<LogFactKind>
         user: event.user()?,
         success: event.success()?,
         managed,
+        phishing_resistant: None,
+        browser: None,
         device: own.or_else(|| joined.map(|(device, _)| device.clone())),
     })
 }
@@ -328,6 +330,8 @@ fn sign_in<'a>(event: &'a Known, sign_ins: &SignIns<'a>) -> Option<LogFactKind> 
     Some(LogFactKind::SignIn {
         user: event.user()?,
         device: event.device().or_else(joined),
+        platform: None,
+        device_session: false,
     })
 }
 

@@ -25,6 +25,7 @@ impl OktaClient {
         let listed = readable(self.list::<wire::Policy>(call, &LIST_POLICIES).await)?;
         let Some(listed) = listed else {
             return Ok(PolicyFacts {
+                fastpass_button: None,
                 complete: false,
                 fastpass_active,
                 access_policies: Vec::new(),
@@ -41,6 +42,7 @@ impl OktaClient {
             .try_collect()
             .await?;
         Ok(PolicyFacts {
+            fastpass_button: None,
             complete: all_parsed
                 && fastpass_active.is_some()
                 && policies.iter().all(|(_, complete)| *complete),

@@ -92,6 +92,7 @@ impl From<Device> for OktaDevice {
         let profile = device.profile;
         let users = device.embedded.and_then(|embedded| embedded.users);
         Self {
+            okta_verify_version: None,
             users: users.map(|users| {
                 users.warn_of_skipped("okta: users of a device");
                 users.records.into_iter().map(Into::into).collect()

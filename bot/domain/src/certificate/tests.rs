@@ -166,6 +166,8 @@ fn the_use_by_one_user_keeps_the_certificate_alive_for_all() {
         at.okta,
         "eve",
         crate::FastPassSeen {
+            last_resistant: None,
+            last_not_resistant: None,
             last_managed: Some(days_ago(100)),
             ..crate::FastPassSeen::default()
         },

@@ -157,6 +157,8 @@ mod no_sign_in_since_certificate {
                 at.okta,
                 "ann",
                 FastPassSeen {
+                    last_resistant: None,
+                    last_not_resistant: None,
                     success: Some(Seen::once(days_ago(20))),
                     last_failure: Some(days_ago(1)),
                     ..FastPassSeen::default()
@@ -173,6 +175,8 @@ mod no_sign_in_since_certificate {
                 at.okta,
                 "ann",
                 FastPassSeen {
+                    last_resistant: None,
+                    last_not_resistant: None,
                     success: Some(Seen::once(soon)),
                     last_unmanaged: Some(soon),
                     ..FastPassSeen::default()
@@ -749,6 +753,8 @@ mod certificates {
         mac(PENDING, |org, at| {
             unused(org, at, 90);
             let before = FastPassSeen {
+                last_resistant: None,
+                last_not_resistant: None,
                 success: Some(Seen::once(days_ago(95))),
                 ..FastPassSeen::default()
             };

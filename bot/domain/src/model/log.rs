@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceId, UserId};
+use super::{DeviceId, Platform, UserId};
 
 /// One fact of the System Log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,10 @@ pub enum LogFactKind {
         success: bool,
         /// `device.managed` at that attempt.
         managed: Option<bool>,
+        /// Whether it was phishing resistant: over the loopback or the SSO extension; `None`: not shown.
+        phishing_resistant: Option<bool>,
+        /// Browser and its version, as the event's client names it.
+        browser: Option<String>,
     },
     /// A sign-in without FastPass.
     SignIn {
@@ -39,6 +43,17 @@ pub enum LogFactKind {
         user: UserId,
         /// On which device, if it was probed.
         device: Option<DeviceId>,
+        /// Operating system of the browser.
+        platform: Option<Platform>,
+        /// Whether a device session (Device-Bound SSO) stood for the factor.
+        device_session: bool,
+    },
+    /// An app was opened: `user.authentication.sso`.
+    AppOpened {
+        /// Who.
+        user: UserId,
+        /// Id of the app instance.
+        app: String,
     },
     /// `pki.cert.issue`
     CertificateIssued {
@@ -177,6 +192,45 @@ pub struct FastPassSeen {
     pub last_unmanaged: Option<DateTime<Utc>>,
     /// Last failure.
     pub last_failure: Option<DateTime<Utc>>,
+    /// Last success that was phishing resistant.
+    pub last_resistant: Option<DateTime<Utc>>,
+    /// Last success that was not.
+    pub last_not_resistant: Option<DateTime<Utc>>,
+}
+
+/// Last sign-in of a user without FastPass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherSignIn {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// On which record, if it was probed.
+    pub device: Option<DeviceId>,
+    /// Operating system of the browser.
+    pub platform: Option<Platform>,
+    /// Whether a device session (Device-Bound SSO) stood for the factor: then no fault.
+    pub device_session: bool,
+}
+
+/// Enrolments of Okta Verify on one computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolmentsSeen {
+    /// First and last.
+    pub seen: Seen,
+    /// How many.
+    pub count: u32,
+}
+
+/// An org-wide change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgChangeSeen {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Event type.
+    pub event_type: String,
+    /// Who did it.
+    pub actor: Option<String>,
+    /// What it was done to.
+    pub target: Option<String>,
 }
 
 /// A lifecycle change of a record, kept by serial number beyond the record's own life.
@@ -213,6 +267,16 @@ pub struct LogFacts {
     pub fastpass: HashMap<(DeviceId, UserId), FastPassSeen>,
     /// Last sign-in of any kind per user.
     pub sign_ins: HashMap<UserId, DateTime<Utc>>,
+    /// Last sign-in without FastPass per user.
+    pub other_sign_ins: HashMap<UserId, OtherSignIn>,
+    /// Apps that a user opened, each with the last time.
+    pub apps_opened: HashMap<UserId, BTreeMap<String, DateTime<Utc>>>,
+    /// Browser of the last FastPass attempt per device and user.
+    pub browsers: HashMap<(DeviceId, UserId), String>,
+    /// Enrolments of Okta Verify per hardware serial number.
+    pub enrolments: HashMap<String, EnrolmentsSeen>,
+    /// Org-wide changes, oldest first.
+    pub org_changes: Vec<OrgChangeSeen>,
     /// Binds per device.
     pub binds: HashMap<DeviceId, Seen>,
     /// Device that a certificate serial number was bound to.

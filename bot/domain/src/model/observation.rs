@@ -33,6 +33,41 @@ pub struct OktaObservation {
     pub users: BTreeMap<UserId, UserDetail>,
     /// Authenticators, policies, rules and mappings.
     pub policies: PolicyFacts,
+    /// Okta's own certificate authorities (Early Access); `None`: not readable here, which proves nothing.
+    pub authorities: Option<Vec<CertificateAuthority>>,
+}
+
+/// One of Okta's certificate authorities. Okta's "Certificate Authority API" (Early Access).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateAuthority {
+    /// Id of the authority, which the SCEP URL carries; unchanged by renewals.
+    pub id: String,
+    /// Whether it issues for management attestation; `false`: for Device Access.
+    pub attests_management: bool,
+    /// Its certificates, one of them active.
+    pub certificates: Vec<AuthorityCertificate>,
+    /// SCEP configurations below it, each with the certificate it still names.
+    pub configurations: Vec<ScepConfiguration>,
+}
+
+/// A certificate of an authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityCertificate {
+    /// Subject key identifier.
+    pub key_id: String,
+    /// Whether a newer one has taken its place.
+    pub retiring: bool,
+    /// notAfter.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A SCEP configuration (registration authority) of an authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScepConfiguration {
+    /// `rac…`
+    pub id: String,
+    /// Key identifier of the authority certificate that it names.
+    pub authority_key_id: Option<String>,
 }
 
 /// An Okta device record. Okta's "Devices API".
@@ -62,6 +97,9 @@ pub struct OktaDevice {
     pub os_version: Option<String>,
     /// `profile.registered`
     pub registered: bool,
+    /// Version of Okta Verify on it; `None`: not shown (whether the list shows it at all is UNVERIFIED).
+    #[serde(default)]
+    pub okta_verify_version: Option<String>,
     /// The users linked to the record; `None` when the list did not embed them.
     pub users: Option<Vec<OktaDeviceUser>>,
 }
@@ -180,6 +218,9 @@ pub struct PolicyFacts {
     pub complete: bool,
     /// Status of the authenticator `okta_verify` and its method `signed_nonce`; `None`: not readable.
     pub fastpass_active: Option<bool>,
+    /// Whether the sign-in page shows the button "Sign in with Okta FastPass"; `None`: not readable.
+    #[serde(default)]
+    pub fastpass_button: Option<bool>,
     /// Active access policies.
     pub access_policies: Vec<AccessPolicy>,
 }
@@ -245,6 +286,10 @@ pub struct MdmObservation {
     pub devices: Vec<MdmDevice>,
     /// The attestation profiles found, matched by `[attestation] scep_profiles`.
     pub profiles: Vec<AttestationProfile>,
+    /// Okta's SSO extension profiles for macOS; `None`: not shown.
+    pub sso_extensions: Option<Vec<SsoExtensionProfile>>,
+    /// When the push certificate (APNs) of the MDM ends; `None`: not shown.
+    pub push_certificate_expires_at: Option<DateTime<Utc>>,
     /// Repair targets that a person prepared.
     pub targets: RepairTargets,
 }
@@ -331,6 +376,39 @@ pub struct MdmDevice {
     pub push_enabled: Option<bool>,
     /// Device category (Intune).
     pub category: Option<String>,
+    /// Version of Okta Verify; `None`: not shown.
+    #[serde(default)]
+    pub okta_verify_version: Option<String>,
+    /// Whether the intermediate certificate of Okta's CA is among its certificates; `None`: not shown.
+    #[serde(default)]
+    pub intermediate_present: Option<bool>,
+    /// How the trusted-certificate profile stands; `None`: not shown.
+    #[serde(default)]
+    pub trust_profile: Option<ProfileState>,
+    /// Okta's SSO extension profiles on it; `None`: not shown.
+    #[serde(default)]
+    pub sso_extensions: Option<Vec<ProfileId>>,
+    /// Since when the oldest command waits for the device; `None`: none waits, or not shown.
+    #[serde(default)]
+    pub command_pending_since: Option<DateTime<Utc>>,
+    /// What the MDM says of the certificate request itself.
+    #[serde(default)]
+    pub issuance: Option<Issuance>,
+    /// Site or network that the MDM files it under.
+    #[serde(default)]
+    pub site: Option<String>,
+}
+
+/// State of a certificate request as Intune keeps it (`managedDeviceCertificateState`, beta; whether it is still
+/// served is UNVERIFIED).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issuance {
+    /// `certificateIssuanceState`, the vendor's own word.
+    pub state: String,
+    /// `certificateErrorCode`, where it is not zero.
+    pub error_code: Option<i64>,
+    /// When that state was reached.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// State of the MDM enrolment.
@@ -442,6 +520,109 @@ pub struct AttestationProfile {
     pub scope: ProfileScope,
     /// When it was last edited.
     pub modified_at: Option<DateTime<Utc>>,
+    /// What its SCEP payload asks for.
+    #[serde(default)]
+    pub scep: ScepSettings,
+    /// The trusted-certificate profile that it leans on; `None`: none was found, or not readable.
+    #[serde(default)]
+    pub trust: Option<TrustProfile>,
+}
+
+/// What a SCEP payload asks for; every field is `None` where the MDM does not show it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScepSettings {
+    /// SCEP URL, without a challenge.
+    pub url: Option<String>,
+    /// How the challenge comes.
+    pub challenge: Option<ChallengeKind>,
+    /// Subject as written, with its variables.
+    pub subject: Option<String>,
+    /// Key size in bits.
+    pub key_size: Option<u32>,
+    /// Whether the key usage holds digital signature.
+    pub digital_signature: Option<bool>,
+    /// Whether the extended key usage holds client authentication.
+    pub client_authentication: Option<bool>,
+    /// macOS: whether every app may use the key.
+    pub all_apps_access: Option<bool>,
+    /// Windows: where the key is kept.
+    pub key_storage: Option<KeyStorage>,
+    /// When the certificate is delivered anew before it expires.
+    pub renewal: Option<Renewal>,
+    /// Fingerprint of the CA certificate that the payload or its trusted-certificate profile pins, hex.
+    pub ca_fingerprint: Option<String>,
+}
+
+/// How a SCEP challenge reaches the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChallengeKind {
+    /// One secret for all devices.
+    Static,
+    /// Fetched by the MDM for each device.
+    Dynamic,
+    /// Made by Intune, validated by Okta with Intune.
+    Delegated,
+}
+
+/// Where Windows keeps the private key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStorage {
+    /// In the TPM, or the request fails.
+    TpmOnly,
+    /// In the TPM where there is one.
+    TpmElseSoftware,
+    /// In software.
+    Software,
+    /// In Windows Hello for Business, or the request fails.
+    HelloOnly,
+}
+
+/// When an MDM delivers a certificate anew. Okta's CA knows no renewal request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Renewal {
+    /// Never by itself.
+    Off,
+    /// So many days before it expires (Jamf "Redistribute Profile").
+    DaysBefore(u32),
+    /// When so many per cent of its life are left (Intune).
+    PercentLeft(u32),
+}
+
+/// The profile that brings the CA certificate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrustProfile {
+    /// Id in the MDM; the SCEP profile's own where it holds both payloads.
+    pub id: ProfileId,
+    /// Name.
+    pub name: String,
+    /// What it is assigned to.
+    pub scope: ProfileScope,
+    /// SHA-1 or SHA-256 thumbprint of the certificate it brings, hex.
+    pub thumbprint: Option<String>,
+}
+
+/// An SSO extension profile that names Okta (payload `com.apple.extensiblesso`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SsoExtensionProfile {
+    /// Id in the MDM.
+    pub id: ProfileId,
+    /// Name.
+    pub name: String,
+    /// `ExtensionIdentifier`
+    pub extension_id: Option<String>,
+    /// `TeamIdentifier`
+    pub team_id: Option<String>,
+    /// `Type`: `Credential` or `Redirect` (Platform SSO).
+    pub kind: Option<String>,
+    /// `Realm`
+    pub realm: Option<String>,
+    /// `Hosts`
+    pub hosts: Vec<String>,
+    /// What it is assigned to.
+    pub scope: ProfileScope,
 }
 
 /// To whom a profile is assigned, as far as the rungs of the re-push ladder need it.

@@ -36,6 +36,7 @@ impl World {
             observations: Observations {
                 taken_at: now(),
                 okta: OktaObservation {
+                    authorities: None,
                     now: now(),
                     ..OktaObservation::default()
                 },
@@ -72,6 +73,7 @@ impl World {
             .map(|(user, status)| confirmed_user(user, *status))
             .collect();
         self.observations.okta.devices.push(OktaDevice {
+            okta_verify_version: None,
             id: id.into(),
             status: OktaDeviceStatus::Active,
             created: Some(now() - hours(2000)),
@@ -189,6 +191,13 @@ fn record(
     store: CertificateStore,
 ) -> MdmDevice {
     MdmDevice {
+        okta_verify_version: None,
+        intermediate_present: None,
+        trust_profile: None,
+        sso_extensions: None,
+        command_pending_since: None,
+        issuance: None,
+        site: None,
         id: id.into(),
         management_id: Some(format!("second-key-{id}")),
         name: format!("NAME-{id}"),
@@ -230,6 +239,8 @@ fn record(
 
 fn profile(id: &str, platform: Platform, store: CertificateStore) -> AttestationProfile {
     AttestationProfile {
+        scep: crate::ScepSettings::default(),
+        trust: None,
         id: id.into(),
         name: format!("Okta SCEP {id}"),
         identifier: None,
@@ -249,6 +260,8 @@ fn profile(id: &str, platform: Platform, store: CertificateStore) -> Attestation
 
 fn machine_twin(platform: Platform) -> AttestationProfile {
     AttestationProfile {
+        scep: crate::ScepSettings::default(),
+        trust: None,
         scope: ProfileScope {
             device_groups: vec!["machines".into()],
             ..ProfileScope::default()
@@ -281,6 +294,8 @@ fn shows(certificates: Visibility) -> Shows {
 
 fn jamf() -> MdmObservation {
     MdmObservation {
+        sso_extensions: None,
+        push_certificate_expires_at: None,
         name: "jamf".into(),
         kind: MdmKind::Jamf,
         complete: true,
@@ -304,6 +319,8 @@ fn jamf() -> MdmObservation {
 
 fn intune() -> MdmObservation {
     MdmObservation {
+        sso_extensions: None,
+        push_certificate_expires_at: None,
         name: "intune".into(),
         kind: MdmKind::Intune,
         complete: true,

@@ -472,6 +472,7 @@ fn an_affected_set_that_was_not_read_gives_no_plan() {
     let mut world = World::new();
     World::renew(world.mac());
     world.observations.okta.devices.push(OktaDevice {
+        okta_verify_version: None,
         id: "guoUnread".into(),
         users: None,
         platform: Platform::Other,

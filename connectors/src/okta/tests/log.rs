@@ -111,6 +111,8 @@ async fn fastpass_is_known_by_both_spellings_and_by_the_enrolment() {
             device: Some(DEVICE.into()),
             success: true,
             managed: Some(true),
+            phishing_resistant: None,
+            browser: None,
         };
         assert_eq!(facts, [expected]);
     }
@@ -136,6 +138,8 @@ async fn fastpass_without_a_device_is_joined_with_the_sign_in_that_names_it() {
         device: device.map(Into::into),
         success: true,
         managed,
+        phishing_resistant: None,
+        browser: None,
     };
     assert_eq!(
         facts,

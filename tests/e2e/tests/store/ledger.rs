@@ -26,6 +26,8 @@ fn page(at: i64) -> LogFacts {
     facts.fastpass.insert(
         (device.clone(), user.clone()),
         FastPassSeen {
+            last_resistant: None,
+            last_not_resistant: None,
             success: Some(Seen::once(minute(at))),
             last_managed: None,
             last_unmanaged: Some(minute(at)),
@@ -158,6 +160,8 @@ async fn a_page_without_a_fact_keeps_the_fact() {
         failure.fastpass.insert(
             (DeviceId::from("guo1"), UserId::from("00u1")),
             FastPassSeen {
+                last_resistant: None,
+                last_not_resistant: None,
                 success: None,
                 last_managed: None,
                 last_unmanaged: None,
