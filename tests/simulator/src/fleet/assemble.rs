@@ -1,7 +1,5 @@
 //! Draws healthy lives, lets faults change them, and writes the result into the world.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Duration, Utc};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -10,13 +8,10 @@ use super::blueprint::{
     Account, Blueprint, CertificatePlan, Delivery, Placement, RecordPlan, SerialShown,
 };
 use super::causes::{self, Dice};
-use super::names;
 use super::org::Landscape;
-use super::truth::{BUILT_CAUSES, Shown, Truth, judge};
+use super::truth::Truth;
 use super::{FleetOptions, ScriptedDevice};
-use crate::world::{
-    DeviceStatus, Effect, Id, LogEvent, MachineKey, Mdm, Person, Persona, State, UserStatus,
-};
+use crate::world::{DeviceStatus, Effect, Id, LogEvent, MachineKey, Mdm, State, UserStatus};
 
 /// Fleets above this size keep a thinner history.
 const LARGE: usize = 20_000;
@@ -28,8 +23,8 @@ pub(super) struct Builder {
     pub options: FleetOptions,
     pub large: bool,
     pub events: Vec<LogEvent>,
-    rng: StdRng,
-    truths: Vec<Truth>,
+    pub rng: StdRng,
+    pub truths: Vec<Truth>,
     healthy_owners: Vec<Id>,
     /// Certificates of healthy machines, to copy from.
     pub healthy_certificates: Vec<Id>,
@@ -313,104 +308,6 @@ impl Builder {
         }
     }
 
-    fn note_truths(
-        &mut self,
-        blueprint: &Blueprint,
-        machine: MachineKey,
-        device: Option<&Id>,
-        missing: Missing,
-    ) {
-        let serial = self.state.machine(machine).serial.clone();
-        for (index, account) in blueprint.accounts.iter().enumerate() {
-            let shown = self.shown(blueprint, index, missing);
-            let (decidable, why) = match blueprint.undecidable {
-                Some(reason) => (false, reason.to_owned()),
-                None => judge(account.cause, &shown),
-            };
-            let linked = blueprint
-                .record
-                .is_none_or(|record| record.status != DeviceStatus::Deactivated);
-            self.truths.push(Truth {
-                device_id: device.map(ToString::to_string),
-                user_id: linked.then(|| account.person.to_string()),
-                serial: serial.clone(),
-                cause: account.cause,
-                built: account.cause == "healthy" || BUILT_CAUSES.contains(&account.cause),
-                decidable,
-                why,
-            });
-        }
-        if blueprint.older_record.is_some() {
-            let shown = self.shown(blueprint, 0, missing);
-            let (decidable, why) = judge("okta_duplicate_records", &shown);
-            let older = self
-                .state
-                .records_of_owner(machine, &blueprint.accounts[0].person)
-                .into_iter()
-                .find(|id| Some(id) != device);
-            self.truths.push(Truth {
-                device_id: older.map(|id| id.to_string()),
-                user_id: Some(blueprint.accounts[0].person.to_string()),
-                serial,
-                cause: "okta_duplicate_records",
-                built: true,
-                decidable,
-                why,
-            });
-        }
-    }
-
-    fn shown(&self, blueprint: &Blueprint, account: usize, missing: Missing) -> Shown {
-        let log_begins = self.state.now - Duration::hours(90 * 24 - 6);
-        let serial = !missing.okta_serial
-            && !blueprint.placeholder_serial
-            && blueprint.serial_in_okta != SerialShown::Missing;
-        let udid = blueprint.mdm == Mdm::Jamf && !missing.okta_udid;
-        let newest = blueprint.certificates.last();
-        let person = &blueprint.accounts[account];
-        let changes = [
-            blueprint.delivery.at(),
-            newest.and_then(|plan| plan.lost),
-            newest.map(|plan| plan.issued),
-        ];
-        let expected_issue = newest.map(|plan| plan.issued).or(blueprint.delivery.at());
-        let last_fastpass = person.fastpass.last();
-        Shown {
-            strong_match: blueprint.enrolled_in_mdm && (serial || udid),
-            identified: if blueprint.record.is_some() {
-                serial || udid
-            } else {
-                !blueprint.placeholder_serial
-            },
-            certificates: blueprint.mdm == Mdm::Jamf || self.options.intune_certificate_rows,
-            inventory_newer: changes
-                .into_iter()
-                .flatten()
-                .all(|at| at <= blueprint.inventory),
-            issue_logged: self.options.pki_issue_events
-                && expected_issue.is_some_and(|at| at > log_begins),
-            end_logged: newest
-                .and_then(|plan| plan.revoked)
-                .is_some_and(|(at, _)| at > log_begins),
-            failed_sign_in_logged: last_fastpass.is_some_and(|at| {
-                *at > log_begins
-                    && newest.is_some_and(|plan| plan.issued + Duration::minutes(10) < *at)
-            }),
-            pending_long: matches!(blueprint.delivery, Delivery::Pending(since)
-                if self.state.now - since > Duration::hours(24)),
-            only_device: self
-                .state
-                .devices_of
-                .get(&person.person)
-                .is_none_or(|devices| devices.len() <= 1),
-            registration_visible: self.options.enrolments_api
-                || blueprint
-                    .record
-                    .is_some_and(|record| record.status == DeviceStatus::Created),
-            duplicate_visible: serial,
-        }
-    }
-
     fn plan_sign_ins(&mut self, blueprint: &Blueprint, device: Option<&Id>) {
         let Some(device) = device else { return };
         for account in blueprint.accounts.iter().filter(|account| account.managed) {
@@ -423,144 +320,10 @@ impl Builder {
         }
     }
 
-    fn put_people(&mut self, blueprint: &Blueprint) {
-        for account in &blueprint.accounts {
-            let groups = &mut self.state.okta_groups;
-            if !account.in_fastpass_group
-                && let Some(group) = groups.get_mut(&self.landscape.fastpass_group)
-            {
-                group.members.remove(&account.person);
-            }
-            if account.contractor
-                && let Some(group) = groups.get_mut(&self.landscape.contractors)
-            {
-                group.members.insert(account.person.clone());
-            }
-            let last = account.fastpass.iter().chain(&account.push).max().copied();
-            // Without a sign-in on this machine, people still sign in elsewhere.
-            let elsewhere = self.state.now - Duration::hours(self.rng.random_range(4..60));
-            if let Some(person) = self.state.people.get_mut(&account.person) {
-                if account.status != UserStatus::Active {
-                    person.status = account.status;
-                }
-                let stale = account.cause == "okta_record_stale";
-                let seen = if stale {
-                    last
-                } else {
-                    Some(elsewhere.max(last.unwrap_or(elsewhere)))
-                };
-                person.last_login = person.last_login.max(seen);
-            }
-        }
-    }
-
-    fn scripted_owner(&mut self, script: &ScriptedDevice) -> Id {
-        let known = script
-            .owner
-            .as_ref()
-            .and_then(|login| self.state.person(login))
-            .map(|person| person.id.clone());
-        let id = known.unwrap_or_else(|| self.new_person());
-        let Some(person) = self.state.people.get_mut(&id) else {
-            return id;
-        };
-        person.persona = script.persona;
-        person.on_slack = true;
-        if let Some(login) = &script.owner {
-            self.state.logins.remove(&person.login);
-            person.login.clone_from(login);
-            person.email.clone_from(login);
-            self.state.logins.insert(login.to_lowercase(), id.clone());
-        }
-        id
-    }
-
-    pub(super) fn new_person(&mut self) -> Id {
-        let first = names::FIRST[self.rng.random_range(0..names::FIRST.len())];
-        let last = names::LAST[self.rng.random_range(0..names::LAST.len())];
-        let plain = format!("{first}.{last}").to_lowercase();
-        let mut login = format!("{plain}@acme.example");
-        let mut number = 2;
-        while self.state.logins.contains_key(&login) {
-            login = format!("{plain}{number}@acme.example");
-            // Steps grow, so that a hundred thousand namesakes do not take for ever.
-            number += 1 + number / 8;
-        }
-        let id = self.state.ids.okta("00u");
-        let created = self.state.now - Duration::days(self.rng.random_range(60..800));
-        let person = Person {
-            id: id.clone(),
-            entra_id: self.state.ids.guid(),
-            login: login.clone(),
-            email: login.clone(),
-            first_name: first.to_owned(),
-            last_name: last.to_owned(),
-            department: names::DEPARTMENTS[self.rng.random_range(0..names::DEPARTMENTS.len())],
-            status: UserStatus::Active,
-            created,
-            last_login: None,
-            push_factor: Some(created + Duration::days(1)),
-            persona: self.persona(),
-            on_slack: self.rng.random_bool(0.97),
-            times_asked: 0,
-        };
-        self.state.people.insert(id.clone(), person);
-        self.state.logins.insert(login, id.clone());
-        let groups = [
-            &self.landscape.everyone,
-            &self.landscape.employees,
-            &self.landscape.fastpass_group,
-        ];
-        for group in groups {
-            if let Some(group) = self.state.okta_groups.get_mut(group) {
-                group.members.insert(id.clone());
-            }
-        }
-        id
-    }
-
-    /// How people react, in the shares that the catalogue's time constants guess.
-    fn persona(&mut self) -> Persona {
-        let minutes = |rng: &mut StdRng, from, to| {
-            Persona::AnswersAfter(Duration::minutes(rng.random_range(from..to)))
-        };
-        match self.rng.random_range(0..100) {
-            0..40 => minutes(&mut self.rng, 2, 60),
-            40..75 => minutes(&mut self.rng, 60, 24 * 60),
-            75..85 => minutes(&mut self.rng, 24 * 60, 7 * 24 * 60),
-            85..90 => Persona::AnswersReminder(2),
-            _ => Persona::Never,
-        }
-    }
-
-    /// A scripted machine got its own serial.
-    pub(super) fn rename_truths(&mut self, was: &str, serial: &str) {
-        for truth in self.truths.iter_mut().filter(|truth| truth.serial == was) {
-            serial.clone_into(&mut truth.serial);
-        }
-    }
-
     /// The company, with its log in order.
     pub(super) fn finish(mut self) -> (State, Vec<Truth>) {
         self.events.sort_by_key(|event| event.published);
         self.state.log = self.events;
         (self.state, self.truths)
-    }
-}
-
-impl State {
-    /// The Okta records of a machine that this person is linked to.
-    fn records_of_owner(&self, machine: MachineKey, person: &str) -> BTreeSet<Id> {
-        self.devices_of
-            .get(person)
-            .into_iter()
-            .flatten()
-            .filter(|id| {
-                self.devices
-                    .get(*id)
-                    .is_some_and(|record| record.machine == Some(machine))
-            })
-            .cloned()
-            .collect()
     }
 }

@@ -4,12 +4,20 @@
 mod assemble;
 mod blueprint;
 mod causes;
+mod certificates;
 mod extras;
 mod history;
+mod machines;
+mod mdm_records;
 mod names;
 mod neighbours;
+mod okta_records;
 mod org;
-mod records;
+mod org_mdm;
+mod org_okta;
+mod people;
+mod phones;
+mod shown;
 mod truth;
 
 use chrono::{DateTime, Duration, Utc};
