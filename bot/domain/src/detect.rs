@@ -1,13 +1,14 @@
 //! Which not-managed device-users are faults at all: settings, scope, settling, and the counts of a sweep.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cause, DeviceId, GroupId, HardwareKey, ManagementStatus, OktaDevice, OktaDeviceUser, Subject,
-    UserStatus, certificate::Issuers, correlate::normalise,
+    Assumption, Cause, Confidence, DeviceId, Evidence, GroupId, HardwareKey, ManagementStatus,
+    OktaDevice, OktaDeviceUser, Platform, Subject, UserStatus, certificate::Issuers,
+    correlate::normalise,
 };
 
 /// What detection and diagnosis are told beside the observations.
@@ -31,6 +32,34 @@ pub struct DetectSettings {
     pub last_repairs: HashMap<HardwareKey, DateTime<Utc>>,
     /// Causes that a playbook matches; their candidates are confirmed first.
     pub playbook_causes: BTreeSet<Cause>,
+    /// `[detect] okta_verify_minimum`: the oldest version that is good enough; a platform without one is not judged.
+    pub okta_verify_minimum: BTreeMap<Platform, String>,
+    /// `[detect] os_minimum`, likewise.
+    pub os_minimum: BTreeMap<Platform, String>,
+    /// Hosts of the org, custom domains too, in lower case: what SCEP and SSO extension profiles must name.
+    pub org_hosts: Vec<String>,
+    /// `[attestation] scep_url`
+    pub scep_url: Option<String>,
+    /// Beliefs about vendors that this org has contradicted.
+    pub contradicted: BTreeSet<Assumption>,
+}
+
+impl DetectSettings {
+    /// One step less where the evidence rests on a belief that this org has contradicted.
+    pub(crate) fn less_contradicted(
+        &self,
+        confidence: Confidence,
+        evidence: &[Evidence],
+    ) -> Confidence {
+        let rests_on = |one: &Evidence| {
+            one.assumes
+                .is_some_and(|belief| self.contradicted.contains(&belief))
+        };
+        match !self.contradicted.is_empty() && evidence.iter().any(rests_on) {
+            true => confidence.lowered(),
+            false => confidence,
+        }
+    }
 }
 
 impl Default for DetectSettings {
@@ -45,6 +74,11 @@ impl Default for DetectSettings {
             expiring_within: TimeDelta::days(30),
             last_repairs: HashMap::new(),
             playbook_causes: BTreeSet::new(),
+            okta_verify_minimum: BTreeMap::new(),
+            os_minimum: BTreeMap::new(),
+            org_hosts: Vec::new(),
+            scep_url: None,
+            contradicted: BTreeSet::new(),
         }
     }
 }
@@ -201,6 +235,16 @@ fn out_of_scope(subject: &Subject<'_>, settings: &DetectSettings) -> Option<OutO
         return Some(OutOfScope::UserNotActive);
     }
     stale_since(subject, settings).map(|_| OutOfScope::RecordStale)
+}
+
+/// Whether somebody may be excluded by a group, for all that is known: their groups were not read.
+pub fn may_be_excluded(subject: &Subject<'_>, settings: &DetectSettings) -> bool {
+    let users = &subject.observations.okta.users;
+    let groups_known = subject
+        .link
+        .and_then(|link| users.get(&link.user_id))
+        .is_some_and(|detail| detail.groups.is_some());
+    settings.exclusions.name_groups() && !groups_known
 }
 
 /// Okta's and the MDM's last sign of life, if both are so old that the record is out of use (C58).

@@ -264,6 +264,7 @@ fn without_user(subject: &Subject<'_>) -> Diagnosis {
         value,
         observed_at: subject.observations.okta.now,
         about,
+        assumes: None,
     };
     let device = subject.device;
     let deactivated = device.is_some_and(|device| device.status == OktaDeviceStatus::Deactivated);
@@ -308,6 +309,7 @@ fn without_okta_record(subject: &Subject<'_>) -> Diagnosis {
         value: value.to_owned(),
         observed_at: mdm.now,
         about: record.inventory_at,
+        assumes: None,
     };
     let deletion = record
         .serial_number
@@ -321,6 +323,7 @@ fn without_okta_record(subject: &Subject<'_>) -> Diagnosis {
             value: deletion.device.to_string(),
             observed_at: observations.okta.now,
             about: Some(deletion.at),
+            assumes: None,
         };
         return bare(
             Cause::OvEnrolmentOrphaned,
@@ -361,6 +364,7 @@ fn bare(cause: Cause, confidence: Confidence, evidence: Vec<Evidence>) -> Diagno
         evidence,
         rivals: Vec::new(),
         wants: Vec::new(),
+        symptom: None,
     }
 }
 
@@ -413,6 +417,7 @@ fn upcoming_case<'a>(subject: Subject<'a>, settings: &DetectSettings) -> Option<
         value,
         observed_at: mdm.now,
         about,
+        assumes: None,
     };
     let inventory = subject.record.and_then(|record| record.inventory_at);
     let name = row.serial_number.as_deref().unwrap_or(&row.subject);
@@ -436,6 +441,7 @@ fn upcoming_case<'a>(subject: Subject<'a>, settings: &DetectSettings) -> Option<
         ],
         rivals: Vec::new(),
         wants: Vec::new(),
+        symptom: None,
     };
     let finding = finding(&subject, &diagnosis, &Scope::InScope, false);
     Some(Case {

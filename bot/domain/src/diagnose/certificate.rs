@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     facts::{Facts, time},
-    verdict::{Gap, Verdict, cause, not_enough},
+    verdict::{Found, Gap, Verdict, not_enough},
 };
 
 /// After this long an installed profile must have brought its certificate into the inventory.
@@ -40,14 +40,15 @@ pub(super) fn expired(facts: &Facts<'_, '_>) -> Verdict {
             .mdm()
             .is_some_and(|(mdm, _)| mdm.kind == MdmKind::Intune);
     let listed = facts.certificate.confidence;
-    match intune_on_mac {
-        true => cause(
+    let found = match intune_on_mac {
+        true => Found::new(
             Cause::IntuneMacRenewalMissed,
             listed.min(Confidence::Medium),
             facts.certificate_evidence(),
         ),
-        false => cause(Cause::CertExpired, listed, facts.certificate_evidence()),
-    }
+        false => Found::new(Cause::CertExpired, listed, facts.certificate_evidence()),
+    };
+    found.since(facts.certificate.expires_at).into()
 }
 
 /// C34: the Okta record that owned the certificate was deleted, and the certificate with it.
@@ -103,7 +104,9 @@ pub(super) fn revoked_by_deletion(facts: &Facts<'_, '_>) -> Verdict {
     if let Some(revocation) = view.revocation {
         evidence.push(facts.okta_says(&revocation.event_type, "seen", Some(revocation.at)));
     }
-    cause(Cause::CertRevokedByDeletion, view.confidence, evidence)
+    Found::new(Cause::CertRevokedByDeletion, view.confidence, evidence)
+        .since(Some(deletion.at))
+        .into()
 }
 
 /// The last deletion of another Okta record with this computer's serial number.
@@ -163,7 +166,9 @@ pub(super) fn revoked_unused(facts: &Facts<'_, '_>) -> Verdict {
                 "none since the issue",
                 binds.covered_from,
             ));
-            cause(Cause::CertUnusedRevoked, Confidence::Medium, evidence)
+            Found::new(Cause::CertUnusedRevoked, Confidence::Medium, evidence)
+                .since(view.issued_at.map(|issued| issued + UNUSED_DIES_AFTER))
+                .into()
         }
         RevokedBy::Ledger => {
             let Some(revocation) = view.revocation else {
@@ -183,7 +188,9 @@ pub(super) fn revoked_unused(facts: &Facts<'_, '_>) -> Verdict {
                 true => Confidence::High,
                 false => Confidence::Medium,
             };
-            cause(Cause::CertUnusedRevoked, confidence, evidence)
+            Found::new(Cause::CertUnusedRevoked, confidence, evidence)
+                .since(Some(revocation.at))
+                .into()
         }
     }
 }
@@ -210,7 +217,7 @@ pub(super) fn missing(facts: &Facts<'_, '_>) -> Verdict {
         facts.mdm_says("certificate", "none listed", inventory),
         facts.okta_says(fact, time(at), Some(at)),
     ];
-    cause(Cause::CertMissing, Confidence::Medium, evidence)
+    Found::new(Cause::CertMissing, Confidence::Medium, evidence).into()
 }
 
 /// C25: the MDM says installed, and Okta's CA never issued.
@@ -268,7 +275,9 @@ pub(super) fn never_issued(facts: &Facts<'_, '_>) -> Verdict {
         true => facts.certificate.confidence,
         false => Confidence::Medium,
     };
-    cause(Cause::ProfileInstalledNoCert, confidence, evidence)
+    Found::new(Cause::ProfileInstalledNoCert, confidence, evidence)
+        .since(Some(since))
+        .into()
 }
 
 fn not_missing(facts: &Facts<'_, '_>) -> Option<Verdict> {

@@ -89,6 +89,7 @@ impl<'s, 'a> Facts<'s, 'a> {
             value: value.to_string(),
             observed_at: self.okta_now(),
             about,
+            assumes: None,
         }
     }
 
@@ -108,6 +109,7 @@ impl<'s, 'a> Facts<'s, 'a> {
             value: value.to_string(),
             observed_at: mdm.now,
             about,
+            assumes: None,
         }
     }
 

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Cause, Confidence, OktaDeviceStatus, Want, certificate::IssuerMatch};
+use crate::{Cause, Confidence, Evidence, OktaDeviceStatus, Want, certificate::IssuerMatch};
 
 use super::{
     facts::{Facts, time},
     policy::{self, Asked},
-    verdict::{Found, Gap, Verdict, cause, not_enough},
+    verdict::{Found, Gap, Verdict, not_enough},
 };
 
 /// A sign-in this soon after the issue may have run before the certificate was in its store.
@@ -34,25 +34,28 @@ pub(super) fn registration_incomplete(facts: &Facts<'_, '_>) -> Verdict {
     let device = facts.device;
     if device.status == OktaDeviceStatus::Created {
         let evidence = vec![facts.okta_says("device.status", "CREATED", device.last_updated)];
-        return cause(Cause::OvRegistrationIncomplete, Confidence::High, evidence);
+        return incomplete(facts, Confidence::High, evidence);
     }
     if !device.registered {
         let evidence = vec![facts.okta_says("device.registered", "false", device.last_updated)];
-        return cause(Cause::OvRegistrationIncomplete, Confidence::High, evidence);
+        return incomplete(facts, Confidence::High, evidence);
     }
     match is_enrolled(facts) {
         // Only factors that the user's enrolment policy allows are listed: absence is weak.
         Some(false) => {
             let evidence = vec![facts.okta_says("factor.signed_nonce", "not listed", None)];
-            cause(
-                Cause::OvRegistrationIncomplete,
-                Confidence::Medium,
-                evidence,
-            )
+            incomplete(facts, Confidence::Medium, evidence)
         }
         Some(true) => Verdict::NoFault("FastPass is enrolled"),
         None => Verdict::NoFault("nothing says that Okta Verify's account is incomplete"),
     }
+}
+
+fn incomplete(facts: &Facts<'_, '_>, confidence: Confidence, evidence: Vec<Evidence>) -> Verdict {
+    let since = facts.link.created.or(facts.device.created);
+    Found::new(Cause::OvRegistrationIncomplete, confidence, evidence)
+        .since(since)
+        .into()
 }
 
 /// C47: everything is in place, and the user has not signed in with FastPass since. Not broken: proof pending.
@@ -120,12 +123,10 @@ pub(super) fn no_sign_in_since_certificate(facts: &Facts<'_, '_>) -> Verdict {
         Some(at) => facts.okta_says("fastpass.last", time(at), Some(at)),
         None => facts.okta_says("fastpass.last", "none on this device", None),
     });
-    Verdict::Cause(Box::new(Found {
-        cause: Cause::FastpassNoSigninSinceCert,
-        confidence,
-        evidence,
-        wants,
-    }))
+    let mut found =
+        Found::new(Cause::FastpassNoSigninSinceCert, confidence, evidence).since(Some(issued));
+    found.wants = wants;
+    found.into()
 }
 
 /// C99: every stage is proved, and a FastPass sign-in after all of it still said "not managed".
@@ -196,5 +197,7 @@ pub(super) fn unexplained(facts: &Facts<'_, '_>) -> Verdict {
     }
     let mut evidence = facts.certificate_evidence();
     evidence.push(facts.okta_says("fastpass.device_managed", "false", Some(refused)));
-    cause(Cause::Unexplained, Confidence::Low, evidence)
+    Found::new(Cause::Unexplained, Confidence::Low, evidence)
+        .since(Some(refused))
+        .into()
 }

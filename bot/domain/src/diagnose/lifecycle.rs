@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     facts::{Facts, time},
-    verdict::{Verdict, cause, not_enough},
+    verdict::{Found, Verdict, not_enough},
 };
 
 /// C59: the list is out of date; by id the link is managed.
@@ -18,7 +18,7 @@ pub(super) fn stale_read(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("read by id, it is not managed either");
     }
     let evidence = vec![facts.management_status()];
-    cause(Cause::OktaSearchStaleRead, Confidence::High, evidence)
+    Found::new(Cause::OktaSearchStaleRead, Confidence::High, evidence).into()
 }
 
 /// The answer had no management status at all: nothing can be concluded from the link.
@@ -34,7 +34,9 @@ pub(super) fn suspended(facts: &Facts<'_, '_>) -> Verdict {
     if facts.device.status != OktaDeviceStatus::Suspended {
         return Verdict::NoFault("the Okta record is not suspended");
     }
-    cause(Cause::OktaDeviceSuspended, Confidence::High, status(facts))
+    Found::new(Cause::OktaDeviceSuspended, Confidence::High, status(facts))
+        .since(changed_at(facts))
+        .into()
 }
 
 /// C56: deactivated. Links, factors and certificate are gone for good.
@@ -42,11 +44,13 @@ pub(super) fn deactivated(facts: &Facts<'_, '_>) -> Verdict {
     if facts.device.status != OktaDeviceStatus::Deactivated {
         return Verdict::NoFault("the Okta record is not deactivated");
     }
-    cause(
+    Found::new(
         Cause::OktaDeviceDeactivated,
         Confidence::High,
         status(facts),
     )
+    .since(changed_at(facts))
+    .into()
 }
 
 /// A status that this program does not know says nothing about the way to managed.
@@ -57,6 +61,12 @@ pub(super) fn known_status(facts: &Facts<'_, '_>) -> Verdict {
         }
         _ => Verdict::NoFault("the Okta record has a known status"),
     }
+}
+
+/// When the lifecycle last changed, by the log; else when the record last moved.
+fn changed_at(facts: &Facts<'_, '_>) -> Option<DateTime<Utc>> {
+    let change = facts.observations().log.lifecycle.get(&facts.device.id);
+    change.map(|change| change.at).or(facts.device.last_updated)
 }
 
 fn status(facts: &Facts<'_, '_>) -> Vec<crate::Evidence> {
@@ -97,7 +107,9 @@ pub(super) fn old_twin(facts: &Facts<'_, '_>) -> Verdict {
     if let Some(at) = twin.last_updated {
         evidence.push(facts.okta_says("twin.last_updated", time(at), Some(at)));
     }
-    cause(Cause::OktaDuplicateRecords, Confidence::Medium, evidence)
+    Found::new(Cause::OktaDuplicateRecords, Confidence::Medium, evidence)
+        .since(twin.created)
+        .into()
 }
 
 fn replaces(facts: &Facts<'_, '_>, twin: &OktaDevice, used: DateTime<Utc>) -> bool {
@@ -123,5 +135,7 @@ pub(super) fn out_of_use(facts: &Facts<'_, '_>) -> Verdict {
         facts.okta_says("device.last_updated", time(used), Some(used)),
         facts.mdm_says("last_check_in", time(heard), Some(heard)),
     ];
-    cause(Cause::OktaRecordStale, Confidence::High, evidence)
+    Found::new(Cause::OktaRecordStale, Confidence::High, evidence)
+        .since(Some(used))
+        .into()
 }

@@ -4,7 +4,7 @@ use crate::{Cause, Confidence, Enrolment, correlate::normalise};
 
 use super::{
     facts::{Facts, time},
-    verdict::{Verdict, cause, not_enough},
+    verdict::{Found, Verdict, not_enough},
 };
 
 /// C15: no MDM that manages this platform has a record of the computer, and all of them were read whole.
@@ -43,7 +43,7 @@ pub(super) fn not_enrolled(facts: &Facts<'_, '_>) -> Verdict {
         true => Confidence::Medium,
         false => Confidence::Low,
     };
-    cause(Cause::MdmNotEnrolled, confidence, evidence)
+    Found::new(Cause::MdmNotEnrolled, confidence, evidence).into()
 }
 
 /// C17: the record is there, but management is lost.
@@ -55,7 +55,9 @@ pub(super) fn enrolment_broken(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("nothing in the MDM record says that management is lost");
     };
     let evidence = vec![facts.mdm_says(fact, value, record.inventory_at)];
-    cause(Cause::MdmEnrolmentBroken, Confidence::High, evidence)
+    Found::new(Cause::MdmEnrolmentBroken, Confidence::High, evidence)
+        .since(record.last_check_in)
+        .into()
 }
 
 /// C16: in use by Okta's word, silent by the MDM's. Silent on both sides is idle, which is no fault of the MDM.
@@ -79,5 +81,7 @@ pub(super) fn not_checking_in(facts: &Facts<'_, '_>) -> Verdict {
         facts.mdm_says("last_check_in", time(heard), Some(heard)),
         facts.okta_says("device.last_updated", time(used), Some(used)),
     ];
-    cause(Cause::MdmNotCheckingIn, Confidence::High, evidence)
+    Found::new(Cause::MdmNotCheckingIn, Confidence::High, evidence)
+        .since(Some(heard))
+        .into()
 }

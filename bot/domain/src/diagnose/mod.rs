@@ -95,6 +95,7 @@ pub fn diagnose(subject: &Subject<'_>, settings: &DetectSettings) -> Diagnosis {
             evidence: Vec::new(),
             rivals: Vec::new(),
             wants: Vec::new(),
+            symptom: None,
         },
     }
 }
@@ -146,7 +147,16 @@ pub fn is_blocked(subject: &Subject<'_>, settings: &DetectSettings) -> bool {
     Facts::new(subject, settings).is_some_and(|facts| policy::is_blocked(&facts))
 }
 
-fn decided(facts: &Facts<'_, '_>, found: Found, excluded: &[(Cause, &'static str)]) -> Diagnosis {
+fn decided(
+    facts: &Facts<'_, '_>,
+    mut found: Found,
+    excluded: &[(Cause, &'static str)],
+) -> Diagnosis {
+    let symptom = found.symptom();
+    let confidence = facts.capped(found.confidence);
+    let confidence = facts
+        .settings
+        .less_contradicted(confidence, &found.evidence);
     let mut evidence = found.evidence;
     evidence.insert(0, facts.management_status());
     evidence.extend(match_evidence(facts));
@@ -154,10 +164,11 @@ fn decided(facts: &Facts<'_, '_>, found: Found, excluded: &[(Cause, &'static str
     Diagnosis {
         cause: found.cause,
         stage: stages::of_cause(found.cause).unwrap_or_else(|| stages::first_unproved(facts)),
-        confidence: facts.capped(found.confidence),
+        confidence,
         evidence,
         rivals: rivals(excluded, |cause| neighbours.contains(&cause)),
         wants: wanting(facts, found.wants),
+        symptom: Some(symptom),
     }
 }
 
@@ -182,6 +193,7 @@ fn undecided(
             stages::of_cause(cause).is_some_and(|of| of >= stage)
         }),
         wants: wanting(facts, gaps.into_iter().filter_map(|gap| gap.want).collect()),
+        symptom: None,
     }
 }
 
@@ -204,6 +216,7 @@ fn rivals(excluded: &[(Cause, &'static str)], wanted: impl Fn(Cause) -> bool) ->
         .map(|(cause, by)| Rival {
             cause: *cause,
             excluded_by: (*by).to_owned(),
+            check: None,
         })
         .collect()
 }

@@ -126,12 +126,10 @@ pub(super) fn user_out_of_scope(facts: &Facts<'_, '_>) -> Verdict {
                     user: facts.link.user_id.clone(),
                 }],
             };
-            Verdict::Cause(Box::new(Found {
-                cause: Cause::PolicyUserOutOfScope,
-                confidence: facts.certificate.confidence,
-                evidence,
-                wants,
-            }))
+            let confidence = facts.certificate.confidence;
+            let mut found = Found::new(Cause::PolicyUserOutOfScope, confidence, evidence);
+            found.wants = wants;
+            found.into()
         }
     }
 }

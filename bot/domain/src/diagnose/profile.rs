@@ -6,7 +6,7 @@ use crate::{Cause, Confidence, Evidence, ProfileState};
 
 use super::{
     facts::{Facts, time},
-    verdict::{Verdict, cause, not_enough},
+    verdict::{Found, Verdict, not_enough},
 };
 
 /// What the state of the delivery comes to, before an entry has its say.
@@ -47,6 +47,12 @@ fn evidence(facts: &Facts<'_, '_>, state: &str) -> Vec<Evidence> {
     evidence
 }
 
+/// What the MDM's word on the profile proves.
+fn found(facts: &Facts<'_, '_>, cause: Cause, word: &str) -> Found {
+    let since = facts.profile.and_then(|delivery| delivery.since);
+    Found::new(cause, sure(facts), evidence(facts, word)).since(since)
+}
+
 /// C19: the SCEP profile is not assigned to this device or user.
 pub(super) fn not_in_scope(facts: &Facts<'_, '_>) -> Verdict {
     if let Some(settled) = settled(facts) {
@@ -57,8 +63,7 @@ pub(super) fn not_in_scope(facts: &Facts<'_, '_>) -> Verdict {
     };
     match facts.profile.map(|delivery| &delivery.state) {
         Some(ProfileState::NotAssigned) => {
-            let evidence = evidence(facts, "not_assigned");
-            cause(Cause::ProfileNotInScope, sure(facts), evidence)
+            found(facts, Cause::ProfileNotInScope, "not_assigned").into()
         }
         Some(ProfileState::Unknown) => {
             not_enough("the MDM does not tell how the SCEP profile stands")
@@ -72,8 +77,7 @@ pub(super) fn not_in_scope(facts: &Facts<'_, '_>) -> Verdict {
             not_enough("no SCEP profile of this MDM matches `attestation.scep_profiles`")
         }
         None if record.profiles.is_some() && mdm.shows.assignment => {
-            let evidence = evidence(facts, "no row");
-            cause(Cause::ProfileNotInScope, sure(facts), evidence)
+            found(facts, Cause::ProfileNotInScope, "no row").into()
         }
         None => not_enough("this MDM does not show whether the SCEP profile is assigned"),
     }
@@ -97,9 +101,11 @@ pub(super) fn failed(facts: &Facts<'_, '_>) -> Verdict {
     let Some(ProfileState::Failed { error }) = facts.profile.map(|delivery| &delivery.state) else {
         return Verdict::NoFault("the MDM reports no error for the SCEP profile");
     };
-    let mut evidence = evidence(facts, "failed");
-    evidence.push(facts.mdm_says("profile.error", error, None));
-    cause(Cause::ProfileFailed, sure(facts), evidence)
+    let mut found = found(facts, Cause::ProfileFailed, "failed").error(error);
+    found
+        .evidence
+        .push(facts.mdm_says("profile.error", error, None));
+    found.into()
 }
 
 /// C23: platform, edition, ownership or a filter excludes it.
@@ -133,7 +139,7 @@ fn entry(
         return settled;
     }
     match facts.profile.and_then(|delivery| word(&delivery.state)) {
-        Some(word) => cause(is, sure(facts), evidence(facts, word)),
+        Some(word) => found(facts, is, word).into(),
         None => Verdict::NoFault(otherwise),
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 use super::{
     facts::Facts,
     fastpass::CERTIFICATE_SETTLES,
-    verdict::{Verdict, cause, not_enough},
+    verdict::{Found, Verdict, not_enough},
 };
 
 /// C64: the first user's certificate is in that user's own store; this user has signed in with FastPass, and Okta
@@ -55,7 +55,9 @@ pub(super) fn user_store_only(facts: &Facts<'_, '_>) -> Verdict {
         Some(_) => view.confidence,
         None => Confidence::Medium,
     };
-    cause(Cause::SharedUserStoreOnly, confidence, evidence)
+    Found::new(Cause::SharedUserStoreOnly, confidence, evidence)
+        .since(Some(issued))
+        .into()
 }
 
 /// Another user of the same computer, on this record or another one, who is managed.

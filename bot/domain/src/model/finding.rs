@@ -1,13 +1,13 @@
 //! Subjects, and what was found out about them.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConfirmedUser, DeviceId, MdmDevice, MdmDeviceId, MdmName, MdmObservation, Observations,
-    OktaDevice, OktaDeviceUser, Platform, PlaybookName, Seen, UserId,
+    Assumption, ConfirmedUser, DeviceId, MdmDevice, MdmDeviceId, MdmName, MdmObservation,
+    Observations, OktaDevice, OktaDeviceUser, Platform, PlaybookName, Seen, UserId,
 };
 
 /// What a finding is about, with everything observed of it. Borrows from one [`Observations`].
@@ -105,6 +105,16 @@ pub enum Confidence {
     Medium,
     /// One API value proves it.
     High,
+}
+
+impl Confidence {
+    /// One step less.
+    pub fn lowered(self) -> Self {
+        match self {
+            Self::High => Self::Medium,
+            Self::Medium | Self::Low => Self::Low,
+        }
+    }
 }
 
 /// Stages of the way to "managed"; a finding names the first unproved one.
@@ -266,15 +276,30 @@ pub struct Evidence {
     pub observed_at: DateTime<Utc>,
     /// The time it speaks of.
     pub about: Option<DateTime<Utc>>,
+    /// The unverified belief about the vendor that it rests on, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumes: Option<Assumption>,
 }
 
-/// A cause that was considered and excluded, and by what.
+/// A cause that was considered: excluded, and by what, or left to a person to check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rival {
     /// The cause.
     pub cause: Cause,
-    /// What excludes it, in one sentence.
+    /// What excludes it, in one sentence; for one that only a person can check, why it is still open.
     pub excluded_by: String,
+    /// How a person checks it, where no API shows it for one device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Cow<'static, str>>,
+}
+
+/// What a fault shows of itself: by it, faults of one origin are known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Symptom {
+    /// The error's own words where a source gives some, else the name of the cause.
+    pub text: Cow<'static, str>,
+    /// When the fault began, by its own source's time; `None`: not known. Never when it was first seen.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// Further evidence that would sharpen a diagnosis; the observer reads it and diagnosis runs again.
@@ -322,6 +347,8 @@ pub struct Diagnosis {
     pub rivals: Vec<Rival>,
     /// What would decide it, when it is not decided.
     pub wants: Vec<Want>,
+    /// What the fault shows of itself; `None` where no fault is named.
+    pub symptom: Option<Symptom>,
 }
 
 /// Why a subject is not in a proposal. The words are fixed.

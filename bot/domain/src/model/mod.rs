@@ -1,5 +1,6 @@
 //! The words of the domain: what was observed, what was found, what is planned, how a repair stands.
 
+mod assumption;
 mod finding;
 mod ids;
 mod log;
@@ -7,6 +8,7 @@ mod observation;
 mod plan;
 mod repair;
 
+pub use assumption::*;
 pub use finding::*;
 pub use ids::*;
 pub use log::*;
