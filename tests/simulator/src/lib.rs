@@ -12,11 +12,14 @@ mod ledger;
 mod limits;
 mod okta;
 mod scalar;
+mod scep;
 mod serve;
 mod simulator;
 pub mod slack;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod wire_client;
 mod world;
 
 pub use clock::SimClock;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::FleetOptions;
 use crate::ledger::Ledger;
-use crate::world::{GroupKind, Id, Ids, OktaVerify, Org, ProfileKey, RepairTargets, State};
+use crate::world::{GroupKind, Id, Ids, OktaVerify, Org, Pki, ProfileKey, RepairTargets, State};
 
 /// Keys of the parts that the generator refers to.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(super) struct Landscape {
     pub intune_wifi: ProfileKey,
 }
 
+const SUBDOMAIN: &str = "acme";
+
 /// An empty company with its consoles set up.
 pub(super) fn set_up(
     seed: u64,
@@ -36,13 +38,15 @@ pub(super) fn set_up(
     ledger: Ledger,
 ) -> (State, Landscape) {
     let mut ids = Ids::seeded(seed);
+    let org_id = ids.okta("00o");
+    let tenant_id = ids.guid();
+    let pki = Pki::new(&mut ids, &org_id, SUBDOMAIN, now - Duration::days(800));
     let org = Org {
-        id: ids.okta("00o"),
-        subdomain: "acme",
+        id: org_id,
+        subdomain: SUBDOMAIN,
         company: "Acme",
-        tenant_id: ids.guid(),
-        ca_instance: ids.hex(40),
-        scep_config: ids.okta("rac"),
+        tenant_id,
+        pki,
         enrolments_api: options.enrolments_api,
         ca_api: options.ca_api,
         issue_events: options.pki_issue_events,

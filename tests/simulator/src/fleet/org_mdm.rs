@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::org::Admin;
 use crate::world::{
     Category, Issuer, Level, Mdm, MdmGroup, Profile, ProfileKey, ProfileKind, Scope, Script,
+    SsoExtension,
 };
 
 impl Admin<'_> {
@@ -56,6 +57,12 @@ impl Admin<'_> {
         key
     }
 
+    /// The attestation authority's certificate, as the console offers it for download.
+    fn trust(&self) -> ProfileKind {
+        let ski = self.state.org.pki.attestation().instance.clone();
+        ProfileKind::TrustedCertificate { ski }
+    }
+
     pub(super) fn jamf(&mut self) -> ([ProfileKey; 6], String) {
         let mdm = Mdm::Jamf;
         let hold = self.group(mdm, "Okta attestation hold", false);
@@ -75,7 +82,7 @@ impl Admin<'_> {
         let trust = self.profile(
             mdm,
             "Okta Attestation trust",
-            ProfileKind::TrustedCertificate,
+            self.trust(),
             Level::Machine,
             scope(&[&target, &user_level, &shared]),
         );
@@ -85,12 +92,12 @@ impl Admin<'_> {
             ("Okta Attestation SCEP (shared)", Level::Machine, &shared),
         ];
         let [main, user, machine] = names.map(|(name, level, group)| {
-            self.profile(mdm, name, scep(None), level, scope(&[group]))
+            self.profile(mdm, name, scep(None, Some(30)), level, scope(&[group]))
         });
         let sso = self.profile(
             mdm,
             "Okta SSO extension",
-            ProfileKind::SsoExtension,
+            ProfileKind::SsoExtension(SsoExtension::right()),
             Level::Machine,
             everywhere.clone(),
         );
@@ -132,21 +139,21 @@ impl Admin<'_> {
         let trust = self.profile(
             mdm,
             "Okta Attestation trust",
-            ProfileKind::TrustedCertificate,
+            self.trust(),
             Level::Machine,
             scope(&[&target, &shared]),
         );
         let user = self.profile(
             mdm,
             "Okta Attestation SCEP (user)",
-            scep(Some(trust)),
+            scep(Some(trust), None),
             Level::User,
             scope(&[&target]),
         );
         let machine = self.profile(
             mdm,
             "Okta Attestation SCEP (machine)",
-            scep(Some(trust)),
+            scep(Some(trust), None),
             Level::Machine,
             scope(&[&shared]),
         );
@@ -174,11 +181,14 @@ impl Admin<'_> {
     }
 }
 
-fn scep(trusted: Option<ProfileKey>) -> ProfileKind {
+fn scep(trusted: Option<ProfileKey>, redistribute_days: Option<u32>) -> ProfileKind {
     ProfileKind::Scep {
         all_apps_access: true,
         may_sign: true,
         issuer: Issuer::Org,
         trusted,
+        key_bits: 2048,
+        client_auth: true,
+        redistribute_days,
     }
 }

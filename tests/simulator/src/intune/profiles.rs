@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::extract::{Path, Query as QueryOf, State as FromState};
 use axum::http::Uri;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -184,16 +186,16 @@ fn filter_id(category: &str) -> String {
 fn type_name(profile: &Profile, version: Version) -> Cow<'static, str> {
     let name = match (&profile.kind, version) {
         // v1.0 does not know the certificate types; what it shows instead is UNVERIFIED.
-        (ProfileKind::Scep { .. } | ProfileKind::TrustedCertificate, Version::V1) => {
+        (ProfileKind::Scep { .. } | ProfileKind::TrustedCertificate { .. }, Version::V1) => {
             "microsoft.graph.deviceConfiguration"
         }
         (ProfileKind::Scep { .. }, Version::Beta) => {
             "microsoft.graph.windows81SCEPCertificateProfile"
         }
-        (ProfileKind::TrustedCertificate, Version::Beta) => {
+        (ProfileKind::TrustedCertificate { .. }, Version::Beta) => {
             "microsoft.graph.windows81TrustedRootCertificate"
         }
-        (ProfileKind::SsoExtension, _) => "microsoft.graph.macOSDeviceFeaturesConfiguration",
+        (ProfileKind::SsoExtension(_), _) => "microsoft.graph.macOSDeviceFeaturesConfiguration",
         (ProfileKind::Other(types), _) => match types.first() {
             Some(kind) => return format!("microsoft.graph.{kind}").into(),
             None => "microsoft.graph.windows10GeneralConfiguration",
@@ -244,7 +246,11 @@ fn row(state: &State, profile: &Profile, version: Version, expands: bool) -> Val
 fn beta_properties(state: &State, profile: &Profile) -> Vec<(&'static str, Value)> {
     match &profile.kind {
         ProfileKind::Scep {
-            may_sign, issuer, ..
+            may_sign,
+            issuer,
+            key_bits,
+            client_auth,
+            ..
         } => {
             let (store, subject) = match profile.level {
                 Level::User => (
@@ -260,12 +266,13 @@ fn beta_properties(state: &State, profile: &Profile) -> Vec<(&'static str, Value
                 true => "digitalSignature",
                 false => "keyEncipherment",
             };
-            let url = match issuer {
-                crate::world::Issuer::Org => state.org.scep_url(),
-                crate::world::Issuer::OtherOrg => {
-                    "https://acme-preview.oktapreview.com/pki/0/scep/rac0".to_owned()
-                }
+            let usages = match client_auth {
+                true => json!([{"name": "Client Authentication",
+                    "objectIdentifier": "1.3.6.1.5.5.7.3.2"}]),
+                false => json!([{"name": "Server Authentication",
+                    "objectIdentifier": "1.3.6.1.5.5.7.3.1"}]),
             };
+            let url = state.org.scep_url(Mdm::Intune, *issuer);
             vec![
                 ("certificateStore", store.into()),
                 ("renewalThresholdPercentage", 20.into()),
@@ -276,24 +283,25 @@ fn beta_properties(state: &State, profile: &Profile) -> Vec<(&'static str, Value
                     "useTpmKspOtherwiseUseSoftwareKsp".into(),
                 ),
                 ("keyUsage", usage.into()),
-                ("keySize", "size2048".into()),
+                ("keySize", format!("size{key_bits}").into()),
                 ("hashAlgorithm", "sha2".into()),
                 ("subjectNameFormat", "custom".into()),
                 ("subjectNameFormatString", subject.into()),
                 ("subjectAlternativeNameType", "none".into()),
-                (
-                    "extendedKeyUsages",
-                    json!([{"name": "Client Authentication",
-                        "objectIdentifier": "1.3.6.1.5.5.7.3.2"}]),
-                ),
+                ("extendedKeyUsages", usages),
                 ("scepServerUrls", json!([url])),
             ]
         }
-        ProfileKind::TrustedCertificate => vec![
-            ("certFileName", "okta.cer".into()),
-            ("destinationStore", "computerCertStoreIntermediate".into()),
-        ],
-        ProfileKind::SsoExtension | ProfileKind::Other(_) => vec![],
+        ProfileKind::TrustedCertificate { ski } => {
+            let certificate = state.org.pki.certificate(ski);
+            let der = certificate.map(|found| BASE64_STANDARD.encode(&found.der));
+            vec![
+                ("certFileName", "okta.cer".into()),
+                ("destinationStore", "computerCertStoreIntermediate".into()),
+                ("trustedRootCertificate", der.into()),
+            ]
+        }
+        ProfileKind::SsoExtension(_) | ProfileKind::Other(_) => vec![],
     }
 }
 

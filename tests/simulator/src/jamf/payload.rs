@@ -1,7 +1,10 @@
 //! A profile's payloads as the property list that `general.payloads` carries.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
 use super::xml::escape_into;
-use crate::world::{Issuer, Level, Profile, ProfileKind, State};
+use crate::world::{Level, Mdm, Profile, ProfileKind, SsoExtension, State};
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><!DOCTYPE plist PUBLIC \
     \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\
@@ -12,6 +15,7 @@ enum Plist {
     Text(String),
     Number(i64),
     Flag(bool),
+    Data(Vec<u8>),
     List(Vec<Plist>),
     Dict(Vec<(&'static str, Plist)>),
 }
@@ -71,72 +75,78 @@ type Content = Vec<(&'static str, Plist)>;
 
 fn own_payloads(state: &State, profile: &Profile) -> Vec<(&'static str, Content)> {
     match &profile.kind {
-        ProfileKind::Scep {
-            all_apps_access,
-            may_sign,
-            issuer,
-            ..
-        } => vec![(
+        ProfileKind::Scep { .. } => vec![(
             "com.apple.security.scep",
-            vec![(
-                "PayloadContent",
-                scep(state, profile, *all_apps_access, *may_sign, *issuer),
-            )],
+            vec![("PayloadContent", scep(state, profile))],
         )],
-        ProfileKind::TrustedCertificate => vec![(
-            "com.apple.security.pkcs1",
-            vec![("PayloadCertificateFileName", text("okta.cer"))],
-        )],
-        ProfileKind::SsoExtension => vec![("com.apple.extensiblesso", sso_extension(state))],
+        ProfileKind::TrustedCertificate { ski } => {
+            let certificate = state.org.pki.certificate(ski);
+            let der = certificate.map_or_else(Vec::new, |found| found.der.to_vec());
+            let content = vec![
+                ("PayloadCertificateFileName", text("okta.cer")),
+                ("PayloadContent", Plist::Data(der)),
+            ];
+            vec![("com.apple.security.pkcs1", content)]
+        }
+        ProfileKind::SsoExtension(extension) => {
+            vec![("com.apple.extensiblesso", sso_extension(state, extension))]
+        }
         ProfileKind::Other(types) => types.iter().map(|kind| (*kind, vec![])).collect(),
     }
 }
 
-fn scep(
-    state: &State,
-    profile: &Profile,
-    all_apps_access: bool,
-    may_sign: bool,
-    issuer: Issuer,
-) -> Plist {
-    let url = match issuer {
-        Issuer::Org => state.org.scep_url(),
-        Issuer::OtherOrg => format!(
-            "https://acme-preview.oktapreview.com/pki/{}/scep/rac0000000000000000",
-            "0".repeat(40)
-        ),
+fn scep(state: &State, profile: &Profile) -> Plist {
+    let ProfileKind::Scep {
+        all_apps_access,
+        may_sign,
+        issuer,
+        key_bits,
+        redistribute_days,
+        ..
+    } = &profile.kind
+    else {
+        return Plist::Dict(Vec::new());
     };
-    let subject = match profile.level {
+    let name = match profile.level {
         Level::Machine => "$COMPUTERNAME managementAttestation $UDID",
         Level::User => "$EMAIL managementAttestation $UDID",
     };
-    let name = Plist::List(vec![Plist::List(vec![text("CN"), text(subject)])]);
+    let part = |kind, value| Plist::List(vec![Plist::List(vec![text(kind), text(value)])]);
+    let mut subject = vec![part("CN", name)];
+    // How the API shows "Redistribute Profile" is not documented; that Jamf then tracks the certificate
+    // by this variable in the subject is UNVERIFIED.
+    if redistribute_days.is_some() {
+        subject.push(part("OU", "$PROFILE_IDENTIFIER"));
+    }
     Plist::Dict(vec![
-        ("URL", text(&url)),
+        ("URL", text(&state.org.scep_url(Mdm::Jamf, *issuer))),
         ("Name", text("Okta attestation")),
-        ("Subject", Plist::List(vec![name])),
+        ("Subject", Plist::List(subject)),
         ("Challenge", text("$CHALLENGE")),
-        ("Keysize", Plist::Number(2048)),
+        ("Keysize", Plist::Number((*key_bits).into())),
         ("Key Type", text("RSA")),
-        ("Key Usage", Plist::Number(if may_sign { 1 } else { 4 })),
+        ("Key Usage", Plist::Number(if *may_sign { 1 } else { 4 })),
         ("Retries", Plist::Number(3)),
         ("RetryDelay", Plist::Number(10)),
-        ("AllowAllAppsAccess", Plist::Flag(all_apps_access)),
+        ("AllowAllAppsAccess", Plist::Flag(*all_apps_access)),
         ("KeyIsExtractable", Plist::Flag(false)),
     ])
 }
 
-fn sso_extension(state: &State) -> Content {
-    let host = state.org.okta_url.split("://").last().unwrap_or_default();
+fn sso_extension(state: &State, extension: &SsoExtension) -> Content {
+    let org = state.org.okta_url.split("://").last();
+    let org = org.filter(|_| extension.names_org);
+    let others = extension.hosts.iter().copied();
+    let hosts = org.into_iter().chain(others).map(text);
     vec![
         ("Type", text("Credential")),
         (
             "ExtensionIdentifier",
             text("com.okta.mobile.auth-service-extension"),
         ),
-        ("TeamIdentifier", text("B7F62B65BN")),
+        ("TeamIdentifier", text(extension.team)),
         ("Realm", text("Okta Device")),
-        ("Hosts", Plist::List(vec![text(host)])),
+        ("Hosts", Plist::List(hosts.collect())),
     ]
 }
 
@@ -170,6 +180,10 @@ fn write(out: &mut String, value: &Plist) {
         }
         Plist::Number(number) => out.push_str(&format!("<integer>{number}</integer>")),
         Plist::Flag(flag) => out.push_str(if *flag { "<true/>" } else { "<false/>" }),
+        Plist::Data(bytes) => {
+            let encoded = BASE64_STANDARD.encode(bytes);
+            out.push_str(&format!("<data>{encoded}</data>"));
+        }
         Plist::List(items) => {
             out.push_str("<array>");
             items.iter().for_each(|item| write(out, item));

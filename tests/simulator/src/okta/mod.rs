@@ -3,6 +3,7 @@
 
 mod apps;
 mod auth;
+mod authorities;
 mod authenticators;
 mod budget;
 mod devices;
@@ -132,7 +133,19 @@ pub(crate) fn router(okta: Okta) -> Router {
         .route("/api/v1/logs", get(logs::list))
         .route(
             "/pki/api/v2/certificate-authorities",
-            get(org::certificate_authorities),
+            get(authorities::list),
+        )
+        .route(
+            "/pki/api/v2/certificate-authorities/{id}",
+            get(authorities::read),
+        )
+        .route(
+            "/pki/api/v2/certificate-authorities/{id}/certificates/{ski}",
+            get(authorities::certificate),
+        )
+        .route(
+            "/pki/api/v2/certificate-authorities/{id}/registration-authorities",
+            get(authorities::registration_authorities),
         )
         .fallback(no_such_path)
         .layer(from_fn_with_state(okta.clone(), guard));
@@ -140,6 +153,7 @@ pub(crate) fn router(okta: Okta) -> Router {
         .route("/.well-known/okta-organization", get(org::metadata))
         .route("/oauth2/v1/token", post(token::token))
         .merge(api)
+        .merge(crate::scep::router(okta.app.clone()))
         .layer(axum::middleware::map_response(with_request_id))
         .with_state(okta)
 }

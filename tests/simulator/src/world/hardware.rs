@@ -156,6 +156,8 @@ pub(crate) struct InstalledProfile {
 pub(crate) enum Issuer {
     /// This org's own management-attestation CA.
     Org,
+    /// This org's CA for Device Access, which never attests management.
+    DeviceAccess,
     /// The CA of another Okta org, such as a preview tenant.
     OtherOrg,
 }

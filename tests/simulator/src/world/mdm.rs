@@ -31,12 +31,49 @@ pub(crate) enum ProfileKind {
         issuer: super::Issuer,
         /// The trusted-certificate profile it refers to (Intune).
         trusted: Option<ProfileKey>,
+        key_bits: u32,
+        /// Intune: whether client authentication is among the extended key usages.
+        client_auth: bool,
+        /// Jamf: how many days before a certificate's expiry the profile is sent again.
+        redistribute_days: Option<u32>,
     },
-    TrustedCertificate,
-    SsoExtension,
+    TrustedCertificate {
+        /// The key id of the authority's certificate in it.
+        ski: String,
+    },
+    SsoExtension(SsoExtension),
     /// Anything else; the names of its payload types.
     Other(&'static [&'static str]),
 }
+
+/// An SSO extension of Okta for Safari.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SsoExtension {
+    pub team: &'static str,
+    /// Whether the org's own host is among the hosts.
+    pub names_org: bool,
+    /// Other hosts, without scheme.
+    pub hosts: Vec<&'static str>,
+}
+
+impl SsoExtension {
+    /// As Okta's guide asks for.
+    pub(crate) fn right() -> Self {
+        Self {
+            team: OKTA_TEAM,
+            names_org: true,
+            hosts: Vec::new(),
+        }
+    }
+
+    /// Whether Safari reaches Okta Verify with it.
+    pub(crate) fn is_right(&self) -> bool {
+        self.team == OKTA_TEAM && self.names_org
+    }
+}
+
+/// The team that signs Okta's apps for Macs.
+const OKTA_TEAM: &str = "B7F62B65BN";
 
 /// Whether a profile goes to the machine or to a user of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod mdm_jamf;
 mod mdm_service;
 mod okta_device;
 mod people;
+mod pki;
 mod policy;
 mod scep;
 mod sign_in;
@@ -42,6 +43,7 @@ pub use okta_device::DeviceStatus;
 pub(crate) use okta_device::{Enrolment, Link, OktaDevice, StaleRow};
 pub(crate) use people::{GroupKind, OktaGroup, Person};
 pub use people::{Persona, UserStatus};
+pub(crate) use pki::{Authority, AuthorityCertificate, Challenge, Pki, ScepConfiguration};
 pub(crate) use policy::{App, OktaVerify, Policy, Rule};
 pub(crate) use state::{Org, RepairTargets, State};
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::effect::Queue;
 use super::ids::Ids;
+use super::pki::{INTERMEDIATE, Pki};
 use super::{
     App, Category, Certificate, IntuneDevice, JamfComputer, LogEvent, Machine, MachineKey, Mdm,
     MdmGroup, MdmService, OktaDevice, OktaGroup, OktaVerify, Person, Policy, Profile, ProfileKey,
@@ -23,10 +24,8 @@ pub(crate) struct Org {
     pub company: &'static str,
     /// Entra tenant id.
     pub tenant_id: String,
-    /// 40 hex digits: the CA in the SCEP URL.
-    pub ca_instance: String,
-    /// `rac…`: the SCEP configuration.
-    pub scep_config: Id,
+    /// Its certificate authorities and SCEP configurations.
+    pub pki: Pki,
     /// Whether the Early Access read of authenticator enrolments is on.
     pub enrolments_api: bool,
     /// Whether the Early Access read of certificate authorities is on.
@@ -46,17 +45,27 @@ impl Org {
     pub(crate) fn issuer_name(&self, issuer: Issuer) -> String {
         let (subdomain, org) = match issuer {
             Issuer::Org => (self.subdomain, &*self.id),
+            // Whether Device Access writes another name is UNVERIFIED; its key differs.
+            Issuer::DeviceAccess => (self.subdomain, &*self.id),
             Issuer::OtherOrg => ("acme-preview", "00o7preview00tenant0"),
         };
-        format!("CN=Organization Intermediate Authority, OU={org}, DC={subdomain}, DC=okta, DC=com")
+        format!("CN={INTERMEDIATE}, OU={org}, DC={subdomain}, DC=okta, DC=com")
     }
 
-    /// The SCEP URL of the endpoint-management configuration.
-    pub(crate) fn scep_url(&self) -> String {
-        format!(
-            "{}/pki/{}/scep/{}",
-            self.okta_url, self.ca_instance, self.scep_config
-        )
+    /// The SCEP URL that a profile of this MDM for this issuer names.
+    pub(crate) fn scep_url(&self, mdm: Mdm, issuer: Issuer) -> String {
+        let configuration = match issuer {
+            Issuer::Org => self.pki.configuration_of(mdm),
+            Issuer::DeviceAccess => self.pki.device_access(),
+            Issuer::OtherOrg => {
+                let authority = "0".repeat(40);
+                return format!(
+                    "https://acme-preview.oktapreview.com/pki/{authority}/scep/rac00000000000000000"
+                );
+            }
+        };
+        let (authority, id) = (&configuration.authority, &configuration.id);
+        format!("{}/pki/{authority}/scep/{id}", self.okta_url)
     }
 }
 
