@@ -32,11 +32,23 @@ impl AttestationSettings {
     /// Whether a certificate is worth keeping: its subject matches, or its issuer does. The issuer judges elsewhere;
     /// here it only saves a certificate whose subject template is broken.
     pub(crate) fn keeps_certificate(&self, subject: &str, issuer: Option<&str>) -> bool {
+        self.matches_subject(subject) || issuer.is_some_and(|issuer| self.names_issuer(issuer))
+    }
+
+    /// Whether a subject or common name is one that proves management.
+    pub(crate) fn matches_subject(&self, subject: &str) -> bool {
         self.subject.is_match(subject)
-            || issuer.is_some_and(|issuer| {
-                let issuer = issuer.to_lowercase();
-                self.issuers.iter().any(|known| issuer.contains(known))
-            })
+    }
+
+    /// Whether a name holds that of one of our issuers.
+    pub(crate) fn names_issuer(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        self.issuers.iter().any(|known| name.contains(known))
+    }
+
+    /// Whether the settings name any issuer at all; else the lack of one proves nothing.
+    pub(crate) fn knows_issuers(&self) -> bool {
+        !self.issuers.is_empty()
     }
 
     /// Whether a profile of that id and name delivers the attestation certificate. A Device Access certificate never

@@ -394,6 +394,7 @@ impl Fleet {
             _ => self.days_ago(40),
         };
         let certificate = MdmCertificate {
+            subject_matches: true,
             subject: subject_of(serial),
             issuer: None,
             serial_number: Some(format!("{number:x}")),

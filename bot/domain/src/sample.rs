@@ -318,6 +318,7 @@ fn subject_of(serial: &str) -> String {
 /// A good certificate in the user store.
 pub(crate) fn certificate(serial: &str, issued_at: DateTime<Utc>) -> MdmCertificate {
     MdmCertificate {
+        subject_matches: true,
         subject: subject_of(serial),
         issuer: None,
         serial_number: Some(format!("{:x}", issued_at.timestamp())),

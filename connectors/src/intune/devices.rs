@@ -182,6 +182,7 @@ pub(super) fn certificate(
         device,
         MdmCertificate {
             subject: subject.to_owned(),
+            subject_matches: attestation.matches_subject(subject),
             issuer: issuer.map(str::to_owned),
             serial_number: text("SerialNumber"),
             thumbprint: text("Thumbprint"),

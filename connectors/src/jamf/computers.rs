@@ -242,6 +242,8 @@ fn certificates(
             }
             Some(MdmCertificate {
                 subject: certificate.subject_name.or(certificate.common_name)?,
+                // Without an issuer to go by, others are not kept.
+                subject_matches: true,
                 issuer: None,
                 serial_number: certificate.serial_number,
                 thumbprint: certificate.sha1_fingerprint,

@@ -479,6 +479,10 @@ pub enum CertificateStore {
 pub struct MdmCertificate {
     /// Common name or subject.
     pub subject: String,
+    /// Whether the subject fits `[attestation] subject_pattern`. If not, the issuer or the profile that asked for it is
+    /// why it is listed: a broken subject template, or a certificate of another purpose (Device Access).
+    #[serde(default = "fits")]
+    pub subject_matches: bool,
     /// Issuer DN; `None` where the MDM shows none: then the issuer is unknown, never wrong.
     pub issuer: Option<String>,
     /// Serial number.
@@ -497,6 +501,11 @@ pub struct MdmCertificate {
     pub has_private_key: Option<bool>,
     /// The MDM's own word that it is revoked.
     pub revoked: Option<bool>,
+}
+
+/// Records of an older release hold matching certificates only.
+fn fits() -> bool {
+    true
 }
 
 /// A SCEP profile that delivers the attestation certificate.
@@ -585,6 +594,8 @@ pub enum KeyStorage {
 pub enum Renewal {
     /// Never by itself.
     Off,
+    /// By itself, but when is not shown (Jamf).
+    On,
     /// So many days before it expires (Jamf "Redistribute Profile").
     DaysBefore(u32),
     /// When so many per cent of its life are left (Intune).
@@ -600,8 +611,14 @@ pub struct TrustProfile {
     pub name: String,
     /// What it is assigned to.
     pub scope: ProfileScope,
-    /// SHA-1 or SHA-256 thumbprint of the certificate it brings, hex.
+    /// SHA-1 thumbprint of the certificate it brings, upper-case hex; `None`: not readable.
     pub thumbprint: Option<String>,
+    /// SHA-256 thumbprint of that certificate, upper-case hex.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// Subject key identifier of that certificate, upper-case hex, as Okta's [`AuthorityCertificate::key_id`].
+    #[serde(default)]
+    pub key_id: Option<String>,
 }
 
 /// An SSO extension profile that names Okta (payload `com.apple.extensiblesso`).

@@ -218,6 +218,7 @@ fn record(
             store: Some(store),
         }]),
         certificates: Some(vec![MdmCertificate {
+            subject_matches: true,
             subject: format!("{serial} managementAttestation"),
             issuer: None,
             serial_number: Some(format!("0A{id}")),
