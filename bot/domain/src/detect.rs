@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Assumption, Cause, Confidence, DeviceId, Evidence, GroupId, HardwareKey, ManagementStatus,
-    OktaDevice, OktaDeviceUser, Platform, Subject, UserStatus, certificate::Issuers,
+    OktaDevice, OktaDeviceUser, Platform, ScepProbe, Subject, UserStatus, certificate::Issuers,
     correlate::normalise,
 };
 
@@ -40,6 +40,8 @@ pub struct DetectSettings {
     pub org_hosts: Vec<String>,
     /// `[attestation] scep_url`
     pub scep_url: Option<String>,
+    /// What SCEP servers last answered; empty: nobody asked.
+    pub scep_probes: Vec<ScepProbe>,
     /// Beliefs about vendors that this org has contradicted.
     pub contradicted: BTreeSet<Assumption>,
 }
@@ -78,6 +80,7 @@ impl Default for DetectSettings {
             os_minimum: BTreeMap::new(),
             org_hosts: Vec::new(),
             scep_url: None,
+            scep_probes: Vec::new(),
             contradicted: BTreeSet::new(),
         }
     }

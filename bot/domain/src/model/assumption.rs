@@ -40,7 +40,6 @@ assumptions! {
     IssueEvents "issue_events" "`pki.cert.issue` is written for every certificate that is issued over SCEP, and carries its common name";
     RevocationEvents "revocation_events" "`pki.cert.lifecycle.*` names the certificate that it speaks of";
     DeletionSerial "deletion_serial" "`device.lifecycle.delete` carries the serial number of the deleted record";
-    EnrolmentSerial "enrolment_serial" "`device.enrollment.create` carries the serial number of the computer";
     FastpassDevice "fastpass_device" "a FastPass sign-in, or the event beside it, names the device and whether it was managed";
     SignInPlatform "sign_in_platform" "a sign-in without FastPass shows the operating system of the browser";
     FactorList "factor_list" "`signed_nonce` is listed among a user's factors where FastPass is enrolled";
@@ -51,7 +50,6 @@ assumptions! {
     JamfUsername "jamf_certificate_username" "in Jamf Pro a certificate without a user name is in the System keychain";
     PlaceholderSerials "placeholder_serials" "the known placeholder words are no serial numbers";
     Validity "certificate_validity" "a certificate of Okta's CA is valid for one year";
-    DeviceAccessSubject "device_access_subject" "a Device Access certificate does not carry the subject of an attestation certificate";
 }
 
 impl fmt::Display for Assumption {

@@ -281,6 +281,14 @@ pub struct Evidence {
     pub assumes: Option<Assumption>,
 }
 
+impl Evidence {
+    /// Names the belief that it rests on.
+    pub fn assuming(mut self, belief: Assumption) -> Self {
+        self.assumes = Some(belief);
+        self
+    }
+}
+
 /// A cause that was considered: excluded, and by what, or left to a person to check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rival {

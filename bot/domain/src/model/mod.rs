@@ -6,6 +6,7 @@ mod ids;
 mod log;
 mod observation;
 mod plan;
+mod probe;
 mod repair;
 
 pub use assumption::*;
@@ -14,4 +15,5 @@ pub use ids::*;
 pub use log::*;
 pub use observation::*;
 pub use plan::*;
+pub use probe::*;
 pub use repair::*;
