@@ -12,7 +12,7 @@ use cel::extractors::This;
 use cel::{Context, Env, ExecutionError, Program, Value};
 use regex::Regex;
 
-use super::facts::{FieldType, field_type};
+use super::facts::{FactSource, FieldType, field_type};
 use super::problem::{Code, nearest};
 
 /// The longest condition, in bytes.
@@ -38,6 +38,7 @@ pub enum Truth {
 pub struct Condition {
     source: Arc<str>,
     program: Arc<Program>,
+    /// Sorted.
     fields: Arc<[String]>,
 }
 
@@ -137,24 +138,47 @@ impl Condition {
 /// CEL's own functions. Made once: making them takes far longer than evaluating a condition.
 static LIBRARY: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
-/// Evaluates a condition over facts.
-pub fn evaluate(condition: &Condition, facts: &serde_json::Value) -> Truth {
+/// Evaluates a condition over facts. Only the fields that it names are looked up.
+pub fn evaluate(condition: &Condition, facts: &impl FactSource) -> Truth {
     let mut context = Context::with_env(Arc::clone(&LIBRARY));
-    context
-        .add_function("matches", matches)
-        .expect("the library is built without a `matches` of its own");
-    if let serde_json::Value::Object(roots) = facts {
-        for (name, value) in roots {
-            if let Some(value) = bind(value) {
-                context.add_variable_from_value(name.as_str(), value);
-            }
-        }
+    if condition.source.contains("matches") {
+        context
+            .add_function("matches", matches)
+            .expect("the library is built without a `matches` of its own");
+    }
+    let fields: Vec<(&str, Option<Value>)> = condition
+        .fields
+        .iter()
+        .map(|field| (field.as_str(), facts.fact(field).as_ref().and_then(bind)))
+        .collect();
+    for (root, value) in tree(&fields) {
+        context.add_variable_from_value(root, value);
     }
     match condition.program.execute(&context) {
         Ok(Value::Bool(true)) => Truth::True,
         Ok(Value::Bool(false)) => Truth::False,
         Ok(_) | Err(_) => Truth::Unknown,
     }
+}
+
+/// Sorted dotted paths as maps in maps. An unknown value is left out, the maps above it are not.
+fn tree(fields: &[(&str, Option<Value>)]) -> HashMap<String, Value> {
+    let mut maps = HashMap::new();
+    let name_of = |path: &str| path.split('.').next().unwrap_or_default().len();
+    for group in fields.chunk_by(|(a, _), (b, _)| a[..name_of(a)] == b[..name_of(b)]) {
+        let (path, value) = &group[0];
+        let name = path[..name_of(path)].to_owned();
+        if name.len() == path.len() {
+            maps.extend(value.clone().map(|value| (name, value)));
+            continue;
+        }
+        let below: Vec<(&str, Option<Value>)> = group
+            .iter()
+            .map(|(path, value)| (&path[name.len() + 1..], value.clone()))
+            .collect();
+        maps.insert(name, Value::from(tree(&below)));
+    }
+    maps
 }
 
 /// CEL's `matches`. The crate's own compiles its pattern at each call, which takes a thousand times longer than matching.
@@ -183,13 +207,8 @@ fn matches(This(text): This<Arc<String>>, pattern: Arc<String>) -> Result<bool, 
 }
 
 /// The fields of a condition that are null or absent in these facts: why it is unknown.
-pub fn unknown_fields(condition: &Condition, facts: &serde_json::Value) -> Vec<String> {
-    let missing = |field: &&String| {
-        let pointer = format!("/{}", field.replace('.', "/"));
-        facts
-            .pointer(&pointer)
-            .is_none_or(serde_json::Value::is_null)
-    };
+pub fn unknown_fields(condition: &Condition, facts: &impl FactSource) -> Vec<String> {
+    let missing = |field: &&String| facts.fact(field).is_none();
     condition.fields.iter().filter(missing).cloned().collect()
 }
 
@@ -508,6 +527,23 @@ mod tests {
             ),
             Truth::Unknown
         );
+    }
+
+    #[test]
+    fn asking_whether_a_fact_is_known_is_itself_never_unknown() {
+        for facts in [json!({"user": {"reachable": null}}), json!({})] {
+            assert_eq!(
+                truth("has(subject.user.reachable)", facts.clone()),
+                Truth::False
+            );
+            assert_eq!(
+                truth(
+                    "!has(subject.user.reachable) || subject.user.reachable",
+                    facts
+                ),
+                Truth::True
+            );
+        }
     }
 
     #[test]

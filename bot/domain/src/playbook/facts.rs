@@ -41,23 +41,49 @@ pub struct Field {
     pub fields: &'static [Field],
 }
 
-/// Gives the table entry of a field's Rust type.
+/// Where a condition looks its fields up.
+pub trait FactSource {
+    /// The value at a dotted path; `None`: null, absent or unknown.
+    fn fact(&self, path: &str) -> Option<serde_json::Value>;
+}
+
+/// As it stands in JSON: `{"subject": {…}}`.
+impl FactSource for serde_json::Value {
+    fn fact(&self, path: &str) -> Option<serde_json::Value> {
+        let mut value = self;
+        for name in path.split('.') {
+            value = value.get(name)?;
+        }
+        (!value.is_null()).then(|| value.clone())
+    }
+}
+
+/// Gives the table entry of a field's Rust type, and looks fields up in its values.
 trait Shape {
     const KIND: FieldType;
     const FIELDS: &'static [Field] = &[];
+
+    /// The value at a dotted path below this one; the empty path is the value itself.
+    fn look_up(&self, path: &str) -> Option<serde_json::Value>;
 }
 
-impl Shape for String {
-    const KIND: FieldType = FieldType::Text;
+macro_rules! plain {
+    ($($kind:ty: $word:ident,)*) => {
+        $(impl Shape for $kind {
+            const KIND: FieldType = FieldType::$word;
+
+            fn look_up(&self, path: &str) -> Option<serde_json::Value> {
+                path.is_empty().then(|| self.clone().into())
+            }
+        })*
+    };
 }
-impl Shape for f64 {
-    const KIND: FieldType = FieldType::Number;
-}
-impl Shape for i64 {
-    const KIND: FieldType = FieldType::Whole;
-}
-impl Shape for bool {
-    const KIND: FieldType = FieldType::Bool;
+
+plain! {
+    String: Text,
+    f64: Number,
+    i64: Whole,
+    bool: Bool,
 }
 
 macro_rules! facts {
@@ -76,6 +102,14 @@ macro_rules! facts {
                 about: trimmed($about),
                 fields: <$kind as Shape>::FIELDS,
             },)*];
+
+            fn look_up(&self, path: &str) -> Option<serde_json::Value> {
+                let (name, below) = path.split_once('.').unwrap_or((path, ""));
+                match name {
+                    $(stringify!($field) => self.$field.as_ref()?.look_up(below),)*
+                    _ => None,
+                }
+            }
         }
     };
 }
@@ -297,10 +331,24 @@ impl From<&Finding> for Judged {
     }
 }
 
-/// The facts of a subject, as conditions read them: `{"subject": {…}}`.
-pub fn facts(subject: &Subject<'_>, judged: impl Into<Judged>) -> serde_json::Value {
-    let facts = subject_facts(subject, judged.into());
-    serde_json::json!({ "subject": facts })
+/// The roots that conditions read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Facts {
+    /// The subject.
+    pub subject: SubjectFacts,
+}
+
+impl FactSource for Facts {
+    fn fact(&self, path: &str) -> Option<serde_json::Value> {
+        self.subject.look_up(path.strip_prefix("subject.")?)
+    }
+}
+
+/// The facts of a subject, as conditions read them; as JSON: `{"subject": {…}}`.
+pub fn facts(subject: &Subject<'_>, judged: impl Into<Judged>) -> Facts {
+    Facts {
+        subject: subject_facts(subject, judged.into()),
+    }
 }
 
 /// Whether the user can be asked: ACTIVE, signed in within 14 days, an address known. `None`: not read.

@@ -2,6 +2,7 @@
 
 use super::Playbook;
 use super::condition::{Truth, evaluate, unknown_fields};
+use super::facts::FactSource;
 use crate::{Cause, MdmKind, Platform};
 
 /// Outcome of matching one subject.
@@ -36,7 +37,7 @@ pub fn match_playbook<'p>(
     cause: Cause,
     platform: Platform,
     mdm: Option<MdmKind>,
-    facts: &serde_json::Value,
+    facts: &impl FactSource,
 ) -> Matched<'p> {
     let mut unknown = None;
     let mut refused = None;
