@@ -1,6 +1,7 @@
 //! Trouble on the wire, switched on by tests: errors, time-outs before or after the effect, broken
 //! answers. Trouble of the fleet itself is made with the methods of [`World`](crate::World).
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ struct Switches {
     no_rate_limits: bool,
     old_jamf: bool,
     stuck_slow: Option<Duration>,
+    clock_errors: HashMap<Server, chrono::Duration>,
 }
 
 impl Faults {
@@ -99,6 +101,7 @@ impl Faults {
         switches.rules.clear();
         switches.stuck_slow = None;
         switches.old_jamf = false;
+        switches.clock_errors.clear();
     }
 
     /// How many injected faults have not struck yet.
@@ -124,6 +127,17 @@ impl Faults {
     /// Every answer of every server takes this long.
     pub fn slow_down(&self, by: Duration) {
         self.switches().stuck_slow = Some(by);
+    }
+
+    /// The clock of this server is wrong by so much, ahead if positive: its `Date` header shows it, and
+    /// Okta judges the times in assertions and proofs by it.
+    pub fn skew_clock(&self, server: Server, by: chrono::Duration) {
+        self.switches().clock_errors.insert(server, by);
+    }
+
+    pub(crate) fn clock_error(&self, server: Server) -> chrono::Duration {
+        let errors = &self.switches().clock_errors;
+        errors.get(&server).copied().unwrap_or_default()
     }
 
     /// Tokens carry the epoch they were given out in; an older one has expired.

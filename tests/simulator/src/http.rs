@@ -39,6 +39,13 @@ pub(crate) struct AppState {
     pub stopping: CancellationToken,
 }
 
+impl AppState {
+    /// The time by this server's own clock.
+    pub(crate) fn server_now(&self, server: Server) -> DateTime<Utc> {
+        self.clock.now() + self.faults.clock_error(server)
+    }
+}
+
 /// A response extension: the server accepted the caller's credentials.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authenticated;
@@ -93,7 +100,7 @@ async fn record(
         state
             .ledger
             .close(id, Some(response.status().as_u16()), false, fault_name);
-        return stamped(response, &state);
+        return stamped(response, server, &state);
     }
     match &fault {
         Some(Fault::TimeoutBefore) => {
@@ -130,7 +137,7 @@ async fn record(
         Some(Fault::Truncated) => truncated(response).await,
         _ => response,
     };
-    stamped(response, &state)
+    stamped(response, server, &state)
 }
 
 fn answer_before(fault: &Fault, server: Server, state: &AppState) -> Option<Response> {
@@ -138,7 +145,8 @@ fn answer_before(fault: &Fault, server: Server, state: &AppState) -> Option<Resp
         Fault::Status(status) => Some(error_answer(server, *status)),
         Fault::RateLimited { reset_in } => {
             let mut response = error_answer(server, 429);
-            rate_limit_headers(response.headers_mut(), server, *reset_in, state.clock.now());
+            let now = state.server_now(server);
+            rate_limit_headers(response.headers_mut(), server, *reset_in, now);
             Some(response)
         }
         _ => None,
@@ -252,10 +260,10 @@ fn cut(line: Option<LineCut>) -> Response {
     Response::new(Body::empty())
 }
 
-fn stamped(mut response: Response, state: &AppState) -> Response {
+fn stamped(mut response: Response, server: Server, state: &AppState) -> Response {
     response
         .headers_mut()
-        .insert(DATE, http_date(state.clock.now()));
+        .insert(DATE, http_date(state.server_now(server)));
     response
 }
 

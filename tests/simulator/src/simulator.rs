@@ -185,6 +185,12 @@ impl Simulator {
         self.okta.revoke_scope(scope);
     }
 
+    /// Takes the right behind a scope away from both Okta callers, the token's admin and the service app:
+    /// the app keeps the scope and its role does not allow the call.
+    pub fn deny_okta(&self, scope: &str) {
+        self.okta.deny(scope);
+    }
+
     /// Whether the Okta service app has to prove possession of a key; on at the start.
     pub fn require_dpop(&self, required: bool) {
         self.okta.require_dpop(required);

@@ -53,6 +53,7 @@ impl Admin<'_> {
             modified: self.since,
             version: 1,
             scope,
+            deleted: false,
         });
         key
     }

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use super::org::Admin;
 use crate::world::{App, GroupKind, Id, OktaGroup, Policy, Rule};
 
+const EVERY_SIGN_IN: &str = "PT0S";
+const ONCE_PER_SESSION: &str = "PT43800H";
+
 impl Admin<'_> {
     pub(super) fn okta_group(&mut self, name: &str, kind: GroupKind, by_rule: bool) -> Id {
         let id = self.state.ids.okta("00g");
@@ -28,7 +31,10 @@ impl Admin<'_> {
         managed.managed = Some(true);
         managed.include_groups = vec![fastpass_group.clone(), contractors.clone()];
         managed.phishing_resistant = true;
-        let catch_all = self.catch_all();
+        // The check asks anew at every sign-in, so that it always meets FastPass.
+        managed.reauthenticate_in = EVERY_SIGN_IN;
+        let mut catch_all = self.catch_all();
+        catch_all.reauthenticate_in = EVERY_SIGN_IN;
         let protected = self.policy(
             "Managed desktops",
             "ACCESS_POLICY",
@@ -66,6 +72,7 @@ impl Admin<'_> {
             platforms: Vec::new(),
             allow: true,
             phishing_resistant: false,
+            reauthenticate_in: ONCE_PER_SESSION,
         }
     }
 

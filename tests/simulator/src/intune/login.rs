@@ -18,7 +18,8 @@ use super::answer::{Refusal, json_answer};
 use crate::http::Authenticated;
 
 /// The application permissions that the app registration begins with.
-const ROLES: [&str; 14] = [
+const ROLES: [&str; 15] = [
+    "Application.Read.All",
     "DeviceManagementManagedDevices.Read.All",
     "DeviceManagementManagedDevices.ReadWrite.All",
     "DeviceManagementManagedDevices.PrivilegedOperations.All",
@@ -80,6 +81,13 @@ pub(super) async fn issue(
     if form.client_secret.as_deref() != Some(&*wanted.client_secret) {
         let text = "AADSTS7000215: Invalid client secret provided.";
         return refused(StatusCode::UNAUTHORIZED, "invalid_client", 7000215, text);
+    }
+    if api.app.world.with(|state| {
+        let ends = state.mdm.intune.secret_expires;
+        ends.is_some_and(|ends| ends <= state.now)
+    }) {
+        let text = "AADSTS7000222: The provided client secret keys are expired.";
+        return refused(StatusCode::UNAUTHORIZED, "invalid_client", 7000222, text);
     }
     if !form.scope.is_some_and(|scope| scope.ends_with("/.default")) {
         let text = "AADSTS1002012: The provided value for scope is not valid.";

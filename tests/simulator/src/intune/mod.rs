@@ -3,6 +3,7 @@
 
 mod actions;
 mod answer;
+mod applications;
 mod batch;
 mod certificates;
 mod devices;
@@ -210,6 +211,12 @@ fn directory_routes(version: Version) -> Router<Api> {
         )
         .route("/devices/{id}/memberOf", get(directory::member_of))
         .route("/users/{id}", get(directory::user))
+        .route(
+            "/applications",
+            get(move |state, query, uri| applications::list(version, state, query, uri)),
+        )
+        .route("/applications/{id}", get(applications::by_id))
+        .route("/applications/by-app-id/{id}", get(applications::by_app_id))
         .route("/organization", get(directory::organization))
         .route(
             "/groups",
@@ -292,7 +299,8 @@ async fn unknown_route(uri: Uri) -> Refusal {
 }
 
 /// Writes `OData` keys as path segments, which the router understands: `exportJobs('x')` becomes
-/// `exportJobs/x`, and the alternate key `devices(deviceId='x')` becomes `devices/by-device-id/x`.
+/// `exportJobs/x`, and the alternate key `devices(deviceId='x')` becomes `devices/by-device-id/x`;
+/// likewise `applications(appId='x')`.
 fn in_segments(mut request: Request) -> Request {
     let uri = request.uri();
     let decoded = uri
@@ -301,11 +309,12 @@ fn in_segments(mut request: Request) -> Request {
         .replace("%27", "'")
         .replace("%28", "(")
         .replace("%29", ")");
-    if !decoded.contains("('") && !decoded.contains("(deviceId='") && decoded == uri.path() {
+    if !decoded.contains("='") && !decoded.contains("('") && decoded == uri.path() {
         return request;
     }
     let path = decoded
         .replace("(deviceId='", "/by-device-id/")
+        .replace("(appId='", "/by-app-id/")
         .replace("('", "/")
         .replace("')", "");
     let whole = match uri.query() {

@@ -121,8 +121,8 @@ impl Api {
         match state.mdm.jamf.missing_privileges.contains(privilege) {
             false => Ok(()),
             true => Err(Refusal::classic(
-                StatusCode::UNAUTHORIZED,
-                "The request requires user authentication",
+                StatusCode::FORBIDDEN,
+                "The server understood the request, but is refusing to fulfill it",
             )),
         }
     }

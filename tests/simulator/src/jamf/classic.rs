@@ -20,7 +20,7 @@ pub(super) async fn profiles(FromState(api): FromState<Api>, headers: HeaderMap)
         let profiles = state
             .profiles
             .iter()
-            .filter(|profile| profile.mdm == Mdm::Jamf);
+            .filter(|profile| profile.mdm == Mdm::Jamf && !profile.deleted);
         let rows = profiles.map(|profile| json!({"id": number(&profile.id), "name": profile.name}));
         Ok::<_, Refusal>(rows.collect())
     })?;
@@ -64,7 +64,7 @@ fn one_profile(
         Api::require_classic(state, "Read macOS Configuration Profiles")?;
         let mut profiles = state.profiles.iter();
         let profile = profiles
-            .find(|profile| profile.mdm == Mdm::Jamf && wanted(profile))
+            .find(|profile| profile.mdm == Mdm::Jamf && !profile.deleted && wanted(profile))
             .ok_or_else(Refusal::classic_missing)?;
         let asked = |part: &str| {
             subset.is_none_or(|subset| {

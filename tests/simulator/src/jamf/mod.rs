@@ -9,6 +9,7 @@ mod groups;
 mod history;
 mod inventory;
 mod list;
+mod notifications;
 mod payload;
 mod push;
 mod rsql;
@@ -62,6 +63,7 @@ fn token_routes() -> Router<Api> {
         .route("/api/v1/auth", get(token::account))
         .route("/api/v1/jamf-pro-version", get(token::version))
         .route("/api/v1/api-role-privileges", get(token::privileges))
+        .route("/api/v1/notifications", get(notifications::list))
 }
 
 fn inventory_routes() -> Router<Api> {

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::error::{OktaError, oauth_refusal};
 use super::jwt::{Jwt, PublicKey, hash};
 use crate::http::AppState;
+use crate::ledger::Server;
 
 /// An access token lives for an hour of real time.
 const TOKEN_LIFE: Duration = Duration::from_secs(3_600);
@@ -48,6 +49,8 @@ pub(super) struct Memory {
     pub nonce: String,
     pub client_keys: Vec<PublicKey>,
     pub granted: HashSet<&'static str>,
+    /// Rights that neither the token's admin nor the app's role has.
+    pub denied: HashSet<String>,
     pub dpop_required: bool,
 }
 
@@ -77,6 +80,7 @@ impl Tokens {
                 nonce: uuid::Uuid::now_v7().simple().to_string(),
                 client_keys: vec![client_key],
                 granted: SCOPES.into(),
+                denied: HashSet::new(),
                 dpop_required,
             })),
         }
@@ -128,8 +132,13 @@ pub(super) fn authenticate(
         .and_then(|value| value.to_str().ok())
         .ok_or_else(|| refuse(OktaError::new(403, "E0000005", "Invalid session")))?;
     // One public client library sends the scheme and the token without a space in between.
+    let scope = scope_for(method, uri.path());
+    let denied = scope.is_some_and(|scope| tokens.memory().denied.contains(scope));
     if let Some(token) = header.strip_prefix("SSWS") {
         if token.trim_start() == app.connection.okta.api_token {
+            if denied {
+                return Err(refuse(OktaError::forbidden()));
+            }
             return Ok(Caller {
                 principal: "ssws".to_owned(),
             });
@@ -153,7 +162,7 @@ pub(super) fn authenticate(
         )));
     };
     check_binding(app, tokens, scheme, token, &access, method, uri, headers)?;
-    if let Some(scope) = scope_for(method, uri.path())
+    if let Some(scope) = scope
         && !access.scopes.contains(scope)
     {
         let description = "The access token provided does not contain the required scopes.";
@@ -163,6 +172,10 @@ pub(super) fn authenticate(
             "insufficient_scope",
             description,
         )));
+    }
+    // A scope alone is not enough: the app's admin role has to allow it too.
+    if denied {
+        return Err(refuse(OktaError::forbidden()));
     }
     Ok(Caller {
         principal: format!("app {}", app.connection.okta.client_id),
@@ -251,7 +264,7 @@ pub(super) fn check_proof(
     }
     let leeway = leeway(app);
     let issued = jwt.seconds("iat").ok_or("The iat claim is missing.")?;
-    let now = app.clock.now().timestamp();
+    let now = app.server_now(Server::Okta).timestamp();
     if issued < now - PROOF_AGE_SECONDS * leeway {
         return Err("The DPoP proof is too old.");
     }

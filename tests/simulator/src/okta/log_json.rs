@@ -1,7 +1,8 @@
 //! Words a stored event the way the System Log does.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::log_change;
 use super::page::time;
 use crate::world::{Actor, Id, LogEvent, OktaDevice, State, Target};
 
@@ -25,7 +26,7 @@ fn message(kind: &str) -> &'static str {
         "device.lifecycle.delete" => "Delete device",
         "group.user_membership.add" => "Add user to group membership",
         "group.user_membership.remove" => "Remove user from group membership",
-        _ => "Change of an object",
+        other => log_change::message(other),
     }
 }
 
@@ -38,7 +39,7 @@ pub(super) fn event_json(state: &State, event: &LogEvent) -> Value {
     let session = event
         .session
         .map(|session| format!("idx{session:08x}session"));
-    let mut debug = Map::new();
+    let mut debug = log_change::debug(event);
     if let Some(factor) = event.factor {
         debug.insert("factor".to_owned(), json!(factor));
         debug.insert("factorIntent".to_owned(), json!("AUTHENTICATION"));
@@ -162,6 +163,7 @@ fn target_json(state: &State, event: &LogEvent, target: &Target) -> Value {
                         "[DEVICE_BOUND, PHISHING_RESISTANT, HARDWARE_PROTECTED]"}})
         }
         Target::Certificate(serial) => certificate_target(state, serial),
+        Target::Change(changed) => log_change::target(state, changed),
     }
 }
 

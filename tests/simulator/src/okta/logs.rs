@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::Okta;
 use super::error::{Answer, OktaError};
 use super::filter::{Filter, Operator};
+use super::log_change;
 use super::log_json::event_json;
 use super::page::{Query, link};
 use crate::world::{Actor, LogEvent, State as WorldState, Target};
@@ -330,6 +331,7 @@ fn target_id(target: &Target) -> String {
         | Target::Group(id)
         | Target::Enrolment { id, .. }
         | Target::Certificate(id) => id.to_string(),
+        Target::Change(changed) => log_change::identity(changed).0.to_owned(),
     }
 }
 
@@ -342,6 +344,7 @@ fn target_kind(target: &Target) -> String {
         Target::Group(_) => "UserGroup",
         Target::Enrolment { .. } => "AuthenticatorEnrollment",
         Target::Certificate(_) => "PublicKeyCertificate",
+        Target::Change(changed) => log_change::identity(changed).1,
     };
     kind.to_owned()
 }

@@ -3,8 +3,8 @@
 
 mod apps;
 mod auth;
-mod authorities;
 mod authenticators;
+mod authorities;
 mod budget;
 mod devices;
 mod error;
@@ -12,6 +12,7 @@ mod filter;
 mod groups;
 mod jwt;
 mod keys;
+mod log_change;
 mod log_json;
 mod logs;
 mod org;
@@ -54,6 +55,11 @@ impl Okta {
         for access in memory.access.values_mut() {
             access.scopes.remove(scope);
         }
+    }
+
+    /// Takes a right away from both callers: from the roles of the token's admin and of the app.
+    pub(crate) fn deny(&self, scope: &str) {
+        self.tokens.memory().denied.insert(scope.to_owned());
     }
 
     /// Whether the app must prove possession of a key.
@@ -177,7 +183,8 @@ async fn guard(State(okta): State<Okta>, request: Request, next: Next) -> Respon
         } else {
             next.run(request).await
         };
-        budget::show(response.headers_mut(), budget, okta.app.clock.now());
+        let now = okta.app.server_now(crate::ledger::Server::Okta);
+        budget::show(response.headers_mut(), budget, now);
         response
     };
     response.extensions_mut().insert(Authenticated);

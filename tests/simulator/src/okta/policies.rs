@@ -278,7 +278,8 @@ fn access(rule: &Rule) -> Value {
     json!({"appSignOn": {
         "access": if rule.allow { "ALLOW" } else { "DENY" },
         "verificationMethod": {
-            "type": "ASSURANCE", "factorMode": "2FA", "reauthenticateIn": "PT43800H",
+            "type": "ASSURANCE", "factorMode": "2FA",
+            "reauthenticateIn": rule.reauthenticate_in,
             "constraints": [{"possession": {
                 "required": true, "deviceBound": "REQUIRED", "userPresence": "REQUIRED",
                 "phishingResistant": required(rule.phishing_resistant),

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Id, State};
+use super::{Changed, Id, State};
 
 /// One event.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub(crate) enum Target {
     },
     /// A certificate by serial.
     Certificate(Id),
+    /// A setting of the whole org.
+    Change(Changed),
 }
 
 impl State {

@@ -99,6 +99,8 @@ pub(crate) struct Profile {
     pub modified: DateTime<Utc>,
     pub version: u32,
     pub scope: Scope,
+    /// Taken out of the console: nobody can read it any more.
+    pub deleted: bool,
 }
 
 impl Profile {

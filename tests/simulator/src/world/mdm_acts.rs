@@ -1,7 +1,7 @@
 //! What tests can do to the MDM services and the Macs and PCs in them, and the harm that forbidden
 //! calls do, so that a test notices if anything ever makes one.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 use super::mdm_jamf::JamfEffect;
 use super::{Effect, Id, MachineKey, Mdm, State, World};
@@ -96,6 +96,21 @@ impl World {
         });
     }
 
+    /// Jamf Pro's push certificate ends at that time.
+    pub fn set_push_certificate_expiry(&self, ends: DateTime<Utc>) {
+        self.with(|state| state.mdm.jamf.push_certificate_expires = Some(ends));
+    }
+
+    /// The client secret of the caller's app registration ends at that time.
+    pub fn set_graph_secret_expiry(&self, ends: DateTime<Utc>) {
+        self.with(|state| state.mdm.intune.secret_expires = Some(ends));
+    }
+
+    /// The secret ends at that time with which Okta asks Intune whether a challenge is genuine.
+    pub fn set_challenge_secret_expiry(&self, ends: DateTime<Utc>) {
+        self.with(|state| state.mdm.intune.challenge_secret_expires = Some(ends));
+    }
+
     /// Takes an application permission away from the Entra app.
     pub fn revoke_graph_role(&self, role: &str) {
         self.with(|state| {
@@ -157,6 +172,10 @@ impl World {
 impl State {
     /// Begins the life of both services: regular reports and check-ins.
     pub(crate) fn start_mdm(&mut self) {
+        let next_year = Some(self.now + Duration::days(300));
+        self.mdm.jamf.push_certificate_expires = next_year;
+        self.mdm.intune.secret_expires = next_year;
+        self.mdm.intune.challenge_secret_expires = next_year;
         self.start_jamf();
         self.start_intune();
     }

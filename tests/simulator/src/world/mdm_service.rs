@@ -47,6 +47,8 @@ pub(crate) struct JamfService {
     pub extra_payloads: BTreeMap<ProfileKey, Vec<&'static str>>,
     /// The life of an access token in real seconds.
     pub token_seconds: u64,
+    /// When the push certificate ends; known once the service lives.
+    pub push_certificate_expires: Option<DateTime<Utc>>,
 }
 
 impl Default for JamfService {
@@ -59,6 +61,7 @@ impl Default for JamfService {
             flushed: BTreeSet::new(),
             extra_payloads: BTreeMap::new(),
             token_seconds: 300,
+            push_certificate_expires: None,
         }
     }
 }
@@ -84,6 +87,10 @@ pub(crate) struct IntuneService {
     pub empty_urls: u32,
     /// How many Intune requests will fail with the broker's rate-limit text.
     pub broker_errors: u32,
+    /// When the secret of the caller's app registration ends; known once the service lives.
+    pub secret_expires: Option<DateTime<Utc>>,
+    /// When the secret ends with which Okta asks Intune whether a challenge is genuine.
+    pub challenge_secret_expires: Option<DateTime<Utc>>,
 }
 
 impl Default for IntuneService {
@@ -98,6 +105,8 @@ impl Default for IntuneService {
             jobs: BTreeMap::new(),
             empty_urls: 1,
             broker_errors: 0,
+            secret_expires: None,
+            challenge_secret_expires: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use ring::digest::{SHA256, digest};
 
 use super::{Id, Ids, Mdm};
 use crate::scep::{Content, Key, Name, certificate};
@@ -81,16 +81,6 @@ pub(crate) struct AuthorityCertificate {
 }
 
 impl AuthorityCertificate {
-    /// SHA-1 of the certificate, lower-case hex.
-    pub(crate) fn sha1(&self) -> String {
-        hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.der))
-    }
-
-    /// SHA-256 of the certificate, lower-case hex.
-    pub(crate) fn sha256(&self) -> String {
-        hex::encode(digest(&SHA256, &self.der))
-    }
-
     /// The serial number, upper-case hex.
     pub(crate) fn serial(&self) -> String {
         hex::encode_upper(serial_of(&self.ski))
@@ -127,6 +117,8 @@ pub(crate) struct ScepConfiguration {
     pub deleted: bool,
     /// When its secret or password was last reset.
     pub secret_reset: Option<DateTime<Utc>>,
+    /// False: nobody gets a challenge, or every challenge is refused.
+    pub challenge_works: bool,
 }
 
 /// The org's authorities and configurations.
@@ -194,6 +186,7 @@ impl Pki {
                 created: since,
                 deleted: false,
                 secret_reset: None,
+                challenge_works: true,
                 challenge,
             });
         }

@@ -52,6 +52,8 @@ pub(crate) struct Rule {
     pub platforms: Vec<super::Platform>,
     pub allow: bool,
     pub phishing_resistant: bool,
+    /// After how long a session has to prove itself again, as an ISO 8601 duration.
+    pub reauthenticate_in: &'static str,
 }
 
 /// The Okta Verify authenticator and its FastPass method.

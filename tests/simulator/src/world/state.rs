@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::effect::Queue;
 use super::ids::Ids;
-use super::pki::{INTERMEDIATE, Pki};
+use super::pki::{INTERMEDIATE, Pki, ScepConfiguration};
 use super::{
     App, Category, Certificate, IntuneDevice, JamfComputer, LogEvent, Machine, MachineKey, Mdm,
     MdmGroup, MdmService, OktaDevice, OktaGroup, OktaVerify, Person, Policy, Profile, ProfileKey,
@@ -64,6 +64,11 @@ impl Org {
                 );
             }
         };
+        self.scep_url_of(configuration)
+    }
+
+    /// The address of a SCEP configuration.
+    pub(crate) fn scep_url_of(&self, configuration: &ScepConfiguration) -> String {
         let (authority, id) = (&configuration.authority, &configuration.id);
         format!("{}/pki/{authority}/scep/{id}", self.okta_url)
     }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -116,6 +116,9 @@ pub(super) async fn call(
     .into_response();
     if token_accepted {
         response.extensions_mut().insert(Authenticated);
+        if let Ok(scopes) = HeaderValue::from_str(&workspace.granted_scopes()) {
+            response.headers_mut().insert("x-oauth-scopes", scopes);
+        }
     }
     response
 }
@@ -198,17 +201,18 @@ impl SlackWorkspace {
         }
     }
 
-    fn need_scope(&self, scope: &str) -> Result<(), ApiError> {
+    /// The scopes of the bot token, as headers and refusals list them.
+    fn granted_scopes(&self) -> String {
         let state = self.state();
-        if state.scopes.contains(scope) {
+        let scopes: Vec<&str> = state.scopes.iter().map(String::as_str).collect();
+        scopes.join(",")
+    }
+
+    fn need_scope(&self, scope: &str) -> Result<(), ApiError> {
+        if self.state().scopes.contains(scope) {
             return Ok(());
         }
-        let provided = state
-            .scopes
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(",");
+        let provided = self.granted_scopes();
         let mut error = ApiError::from("missing_scope");
         error.more.insert("needed".into(), json!(scope));
         error.more.insert("provided".into(), json!(provided));

@@ -1,0 +1,266 @@
+//! What admins and Okta itself change about the whole org: authorities, SCEP configurations,
+//! authenticators, policies. Each act changes the world and writes the event that the log would show.
+
+use chrono::{DateTime, Utc};
+
+use super::{Actor, Id, Mdm, State, Target, World};
+
+/// What such an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// A SCEP configuration by id.
+    Configuration(Id),
+    /// A certificate of one of Okta's own authorities, by key id.
+    Certificate(String),
+    /// An issuer that an admin uploaded, by name.
+    Issuer(String),
+    /// The revocation list of an uploaded issuer, and what the download was answered.
+    RevocationList { url: String, status: u16 },
+    /// The Okta Verify authenticator by id.
+    OktaVerify(Id),
+    /// A policy by id.
+    Policy(Id),
+}
+
+/// An edit of one rule of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleEdit {
+    /// Whether it asks for a registered and managed device.
+    AsksForManaged(bool),
+    /// Whether it is in force.
+    Active(bool),
+    /// Its place; lower comes first.
+    Priority(u32),
+    /// After how long a session has to prove itself again, as an ISO 8601 duration.
+    ReauthenticateIn(&'static str),
+}
+
+impl World {
+    /// An admin resets the secret of the SCEP configuration that this MDM uses: the one in its
+    /// profiles stops working at once, until somebody edits them.
+    pub fn reset_scep_secret(&self, mdm: Mdm) {
+        self.with(|state| {
+            let now = state.now;
+            state.org.pki.configuration_of_mut(mdm).secret_reset = Some(now);
+            state.log_platform("device.platform.secret_key.reset", mdm);
+        });
+    }
+
+    /// An admin deletes the SCEP configuration: its address is gone, its certificates go on attesting.
+    pub fn delete_scep_configuration(&self, mdm: Mdm) {
+        self.with(|state| {
+            state.org.pki.configuration_of_mut(mdm).deleted = true;
+            state.log_platform("device.platform.delete", mdm);
+        });
+    }
+
+    /// An admin sets the configuration up again: it has another id, which profiles have to be given.
+    pub fn add_scep_configuration(&self, mdm: Mdm) {
+        self.with(|state| {
+            let (now, id) = (state.now, state.ids.okta("rac"));
+            let configuration = state.org.pki.configuration_of_mut(mdm);
+            configuration.id = id;
+            configuration.created = now;
+            configuration.deleted = false;
+            state.log_platform("device.platform.add", mdm);
+        });
+    }
+
+    /// The challenge stops working or works again, as when the Entra app's secret expires and is
+    /// replaced. Only entering a new one shows in the log.
+    pub fn set_challenge_works(&self, mdm: Mdm, works: bool) {
+        self.with(|state| {
+            state.org.pki.configuration_of_mut(mdm).challenge_works = works;
+            if works {
+                state.log_platform("device.platform.update", mdm);
+            }
+        });
+    }
+
+    /// Okta replaces the certificate of its attestation authority. Configurations stay on the old one.
+    pub fn renew_certificate_authority(&self) {
+        self.with(|state| {
+            let now = state.now;
+            let old = state.org.pki.attestation().certificates.last();
+            let old = old.map(|certificate| certificate.ski.clone());
+            let new = state.org.pki.renew(now).ski.clone();
+            let certificate = |ski| Target::Change(Changed::Certificate(ski));
+            let mut targets = vec![certificate(new.clone())];
+            targets.extend(old.map(certificate));
+            state.log_change("pki.ca.renew", Actor::System, targets);
+            let targets = vec![certificate(new)];
+            state.log_change("pki.cert.lifecycle.activate", Actor::System, targets);
+        });
+    }
+
+    /// An admin moves a configuration onto the renewed authority; its address stays.
+    pub fn roll_over_scep(&self, mdm: Mdm) {
+        self.with(|state| {
+            let now = state.now;
+            state.org.pki.roll_over(mdm, now);
+            state.log_platform("device.platform.renew", mdm);
+        });
+    }
+
+    /// Somebody puts the newest certificate of the attestation authority into the trusted-certificate
+    /// profiles of this MDM.
+    pub fn distribute_certificate_authority(&self, mdm: Mdm) {
+        self.with(|state| {
+            let newest = state.org.pki.attestation().certificates.last();
+            let Some(newest) = newest.map(|certificate| certificate.ski.clone()) else {
+                return;
+            };
+            state.edit_profiles(mdm, |kind| {
+                if let super::ProfileKind::TrustedCertificate { ski } = kind {
+                    ski.clone_from(&newest);
+                    return true;
+                }
+                false
+            });
+        });
+    }
+
+    /// Okta warns of an uploaded issuer that ends; the reason as the log writes it.
+    pub fn warn_of_issuer_expiry(&self, issuer: &str, reason: &'static str) {
+        self.with(|state| {
+            let targets = vec![Target::Change(Changed::Issuer(issuer.to_owned()))];
+            let mut event = state.event("pki.ca.expiration.warn", Actor::System, targets);
+            event.reason = Some(reason);
+            state.log(event);
+        });
+    }
+
+    /// An admin uploads an issuer of the company's own, or takes it out.
+    pub fn set_issuer_uploaded(&self, issuer: &str, uploaded: bool) {
+        let kind = if uploaded {
+            "pki.ca.add"
+        } else {
+            "pki.ca.delete"
+        };
+        self.with(|state| {
+            let targets = vec![Target::Change(Changed::Issuer(issuer.to_owned()))];
+            state.log_change(kind, Actor::Admin, targets);
+        });
+    }
+
+    /// Okta cannot fetch the revocation list of an uploaded issuer.
+    pub fn fail_crl_download(&self, url: &str, status: u16) {
+        self.with(|state| {
+            let url = url.to_owned();
+            let targets = vec![Target::Change(Changed::RevocationList { url, status })];
+            let kind = "pki.cert.crl_download_failure";
+            let mut event = state.event(kind, Actor::System, targets);
+            event.outcome = "FAILURE";
+            state.log(event);
+        });
+    }
+
+    /// An admin switches Okta Verify off or on for the whole org.
+    pub fn set_okta_verify_active(&self, active: bool) {
+        self.with(|state| {
+            state.okta_verify.active = active;
+            state.log_authenticator(active);
+        });
+    }
+
+    /// An admin switches FastPass off or on; that it writes this event too is UNVERIFIED.
+    pub fn set_fastpass_active(&self, active: bool) {
+        self.with(|state| {
+            state.okta_verify.fastpass_active = active;
+            state.log_authenticator(active);
+        });
+    }
+
+    /// An admin edits a rule of a policy (both by name); says whether there is such a rule.
+    pub fn edit_rule(&self, policy: &str, rule: &str, edit: RuleEdit) -> bool {
+        self.with(|state| state.edit_rule(policy, rule, edit))
+    }
+}
+
+impl State {
+    fn edit_rule(&mut self, policy: &str, rule: &str, edit: RuleEdit) -> bool {
+        let now = self.now;
+        let Some(found) = self
+            .policies
+            .values_mut()
+            .find(|candidate| candidate.name == policy)
+        else {
+            return false;
+        };
+        let (id, kind) = (found.id.clone(), found.kind);
+        let Some(rule) = found.rules.iter_mut().find(|known| known.name == rule) else {
+            return false;
+        };
+        match edit {
+            RuleEdit::AsksForManaged(asks) => {
+                rule.registered = asks.then_some(true);
+                rule.managed = asks.then_some(true);
+            }
+            RuleEdit::Active(active) => rule.active = active,
+            RuleEdit::Priority(priority) => rule.priority = priority,
+            RuleEdit::ReauthenticateIn(time) => rule.reauthenticate_in = time,
+        }
+        rule.last_updated = now;
+        found.last_updated = now;
+        let mut targets = vec![Target::Rule(rule.id.clone())];
+        let event = match kind {
+            "ACCESS_POLICY" => "application.policy.sign_on.update",
+            _ => "policy.rule.update",
+        };
+        targets.push(Target::Change(Changed::Policy(id)));
+        self.log_change(event, Actor::Admin, targets);
+        true
+    }
+
+    /// Edits the profiles of an MDM for which `edit` says that it changed something.
+    pub(crate) fn edit_profiles(
+        &mut self,
+        mdm: Mdm,
+        mut edit: impl FnMut(&mut super::ProfileKind) -> bool,
+    ) {
+        let now = self.now;
+        for profile in self.profiles.iter_mut().filter(|found| found.mdm == mdm) {
+            if edit(&mut profile.kind) {
+                profile.modified = now;
+                profile.version += 1;
+            }
+        }
+    }
+
+    fn log_platform(&mut self, kind: &'static str, mdm: Mdm) {
+        let id = self.org.pki.configuration_of(mdm).id.clone();
+        let targets = vec![Target::Change(Changed::Configuration(id))];
+        self.log_change(kind, Actor::Admin, targets);
+    }
+
+    fn log_authenticator(&mut self, active: bool) {
+        let kind = match active {
+            true => "security.authenticator.lifecycle.activate",
+            false => "security.authenticator.lifecycle.deactivate",
+        };
+        let id = self.okta_verify.id.clone();
+        let targets = vec![Target::Change(Changed::OktaVerify(id))];
+        self.log_change(kind, Actor::Admin, targets);
+    }
+
+    fn log_change(&mut self, kind: &'static str, actor: Actor, targets: Vec<Target>) {
+        let event = self.event(kind, actor, targets);
+        self.log(event);
+    }
+
+    /// Whether the endpoint named by profiles of this MDM gives certificates to who has the secret of
+    /// that time.
+    pub(crate) fn scep_accepts(&self, mdm: Mdm, secret_of: DateTime<Utc>) -> bool {
+        let configuration = self.org.pki.configuration_of(mdm);
+        let answers = mdm != Mdm::Intune
+            || self
+                .mdm
+                .intune
+                .challenge_secret_expires
+                .is_none_or(|ends| ends > self.now);
+        let current = configuration
+            .secret_reset
+            .is_none_or(|reset| reset <= secret_of);
+        current && answers && configuration.challenge_works && !configuration.deleted
+    }
+}
