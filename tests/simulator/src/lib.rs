@@ -16,6 +16,7 @@ mod scep;
 mod serve;
 mod simulator;
 pub mod slack;
+mod tenant;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -30,6 +31,8 @@ pub use faults::{Fault, Faults};
 pub use fleet::{BUILT_CAUSES, FleetOptions, ScriptedDevice, Truth};
 pub use ledger::{Ledger, RecordedEffect, RecordedRequest, RequestId, Server};
 pub use simulator::{Ports, Simulator, SimulatorConfig};
+pub use tenant::TenantFault;
 pub use world::{
-    DeviceStatus, DeviceView, MachineKey, Mdm, Persona, Platform, SignInOutcome, UserStatus, World,
+    DeviceStatus, DeviceView, MachineKey, Mdm, Persona, Platform, RuleEdit, SignInOutcome,
+    UserStatus, World,
 };
