@@ -10,6 +10,7 @@ pub mod intune;
 pub mod jamf;
 pub mod okta;
 pub mod permit;
+pub mod scep;
 pub mod slack;
 pub mod source_clock;
 
