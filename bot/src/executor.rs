@@ -15,6 +15,7 @@ mod restore;
 mod run;
 mod steps;
 mod waits;
+mod watch;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -26,6 +27,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 pub use holds::HoldPass;
+pub use watch::ByIdRead;
 
 use crate::{
     clock::SharedClock,
@@ -103,6 +105,8 @@ pub struct Progress {
     pub not_managed_by_id_at: Vec<Option<DateTime<Utc>>>,
     /// When the gate of the wave was passed, on our own clock.
     pub gate_passed_at: Option<DateTime<Utc>>,
+    /// The last by-id read while the proof is waited for.
+    pub read_by_id: Option<ByIdRead>,
     /// When the steps ended and the proof began, on our own clock.
     pub proof_began_at: Option<DateTime<Utc>>,
     /// Why it ended as it did.

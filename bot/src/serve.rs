@@ -7,7 +7,7 @@
 mod health;
 mod scheduler;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ use crate::{
     app::{self, Parts, Vendors},
     chat::{self, Chatting},
     clock::SharedClock,
-    domain::LogFacts,
+    domain::{LogFacts, PlannedSubject},
     node::Node,
     observer::Observer,
     pass::Pass,
@@ -240,7 +240,7 @@ impl Server {
     }
 }
 
-/// Reads Okta's log between sweeps, and looks at once at the repairs of whoever signed in.
+/// Reads Okta's log between sweeps, and looks at once at the repairs of whoever signed in and of devices that changed.
 struct LogPoll {
     observer: Observer,
     store: Store,
@@ -259,7 +259,8 @@ impl Pass for LogPoll {
         let Some(cursor) = cursor else {
             return Ok(Some(now + LOG_POLL));
         };
-        if self.store.open_repairs().await?.is_empty() {
+        let open = self.store.open_repairs().await?;
+        if open.is_empty() {
             return Ok(Some(now + LOG_POLL));
         }
         if now - cursor.reached_at < LOG_POLL {
@@ -276,11 +277,17 @@ impl Pass for LogPoll {
         let polled = self.observer.poll_log(&proof, &mut read).await;
         self.node.give_back(OBSERVER_LEASE).await?;
         polled?;
-        let mut users: Vec<_> = read.fastpass.keys().map(|(_, user)| user.clone()).collect();
-        users.sort();
-        users.dedup();
-        for user in users {
-            self.store.look_at_repairs_of(user.as_str(), now).await?;
+        let users: HashSet<_> = read.fastpass.keys().map(|(_, user)| user).collect();
+        let told_of = |subject: &PlannedSubject| {
+            users.contains(&subject.user_id)
+                || read.binds.contains_key(&subject.device_id)
+                || read.lifecycle.contains_key(&subject.device_id)
+        };
+        for repair in open
+            .iter()
+            .filter(|repair| repair.subjects.iter().any(told_of))
+        {
+            self.store.look_at_repair(&repair.id, now).await?;
         }
         Ok(Some(now + LOG_POLL))
     }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use connectors::{ChangeState, ProfileChange};
 
-use super::{Executor, HopRecord, LOOK_AGAIN, poll_after, repair::Walk, seconds};
+use super::{ByIdRead, Executor, HopRecord, LOOK_AGAIN, poll_after, repair::Walk, seconds};
 use crate::{
     domain::{
-        Hop, LogFacts, ManagementStatus, MdmCertificate, MicroStepKind, RepairState, VendorCall,
-        WaitingOn,
+        Hop, LogFacts, ManagementStatus, MdmCertificate, MessagePurpose, MicroStepKind,
+        RepairState, StepState, VendorCall, WaitingOn,
         repairs::RepairEvent,
         verify::{self, HopEvidence, HopState, ManagedEvidence, NextHop},
         waves,
     },
     fresh::Fresh,
+    store::SignInRequestState,
 };
 
 impl Executor {
@@ -32,9 +33,19 @@ impl Executor {
         else {
             anyhow::bail!("the repair waits for no hop");
         };
+        if let Some(login) = self.disowned_by(walk).await? {
+            let reason = format!("{login} says that it is not theirs; check who uses it");
+            self.end(walk, RepairEvent::NeedsHuman { reason }).await?;
+            return Ok(false);
+        }
+        if let Some(later) = self.log_suffices_until(walk, log, deadline).await? {
+            self.put_off(&walk.record.id, later).await;
+            return Ok(false);
+        }
         let Some(fresh) = self.read_again(walk, log).await? else {
             return Ok(false);
         };
+        walk.progress.read_by_id = Some(ByIdRead::now(now, &walk.planned.subjects, log));
         self.note_not_managed(walk, &fresh);
         let hops = self.judge_hops(walk, &fresh, log).await?;
         let gate = self.gate(walk);
@@ -76,6 +87,40 @@ impl Executor {
                 Ok(false)
             }
         }
+    }
+
+    /// Who answered to this repair's request that the computer is not theirs. A request that ended before it was asked
+    /// again by this repair, so an ended one is an answer to it.
+    async fn disowned_by(&self, walk: &Walk<'_>) -> anyhow::Result<Option<String>> {
+        for (index, step) in walk.planned.steps.iter().enumerate() {
+            let MicroStepKind::Call(VendorCall::DirectMessage {
+                user,
+                device,
+                purpose: MessagePurpose::RequestFastpassSignIn,
+            }) = &step.kind
+            else {
+                continue;
+            };
+            let asked = walk
+                .latest(index)
+                .is_some_and(|record| record.state == StepState::Succeeded);
+            if !asked {
+                continue;
+            }
+            let request = self.store.sign_in_request(user).await?;
+            let denied = request.is_some_and(|request| {
+                request.state == SignInRequestState::NotMine && request.devices.contains(device)
+            });
+            if denied {
+                let subjects = walk.planned.subjects.iter();
+                let login = subjects
+                    .filter(|subject| subject.user_id == *user)
+                    .map(|subject| subject.login.clone())
+                    .next();
+                return Ok(Some(login.unwrap_or_else(|| user.to_string())));
+            }
+        }
+        Ok(None)
     }
 
     /// The hop that opens the next wave: the plan's, or the nearest that this MDM can prove.

@@ -13,7 +13,7 @@ use crate::{
         messages::{self, kind},
         render::Ask,
     },
-    domain::{DeviceId, LogFacts, ProposalId, RepairState, UserId},
+    domain::{DeviceId, LogFacts, ProposalId, RepairId, RepairState, UserId},
     hours::Hours,
     pass::Pass,
     store::{NewMessage, RepairRecord, SignInRequest, SignInRequestState, Store, Together},
@@ -195,10 +195,11 @@ impl SignInPass {
 
 /// One device of a person that waits for their sign-in, or will.
 #[derive(Debug, Clone)]
-struct WaitingDevice {
-    device: DeviceId,
-    name: String,
-    proposal: ProposalId,
+pub(super) struct WaitingDevice {
+    pub(super) device: DeviceId,
+    pub(super) name: String,
+    pub(super) proposal: ProposalId,
+    pub(super) repair: RepairId,
 }
 
 /// Devices of open repairs by person.
@@ -229,6 +230,7 @@ impl Waiting {
                         device: subject.device_id.clone(),
                         name: name.to_owned(),
                         proposal: proposal.id.clone(),
+                        repair: repair.id.clone(),
                     });
             }
         }
@@ -240,16 +242,12 @@ impl Waiting {
     }
 }
 
-/// Proposals and names of the computers that a person is asked about.
-pub(super) async fn proposals_of(
+/// Devices that wait for a person's sign-in, or will.
+pub(super) async fn waiting_for(
     store: &Store,
     user: &UserId,
-) -> anyhow::Result<Vec<(ProposalId, String)>> {
-    let devices = Waiting::read(store).await?.of(user);
-    Ok(devices
-        .into_iter()
-        .map(|device| (device.proposal, device.name))
-        .collect())
+) -> anyhow::Result<Vec<WaitingDevice>> {
+    Ok(Waiting::read(store).await?.of(user))
 }
 
 async fn name_of(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::{MOST_TRIES, first_key, is_open, pass::proposals_of};
+use super::{MOST_TRIES, first_key, is_open, pass::waiting_for};
 use crate::{
     chat::{
         messages::{self, kind},
@@ -29,29 +29,38 @@ pub async fn later(store: &Store, user: &UserId, now: DateTime<Utc>) -> anyhow::
     .await
 }
 
-/// "Not my device": no more reminders, and the card's thread is told.
+/// "Not my device": no more reminders, the card's thread is told, and the repairs that wait for the person end: the
+/// executor looks at them at once.
 pub async fn not_mine(
     store: &Store,
     user: &UserId,
     account: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let proposals = proposals_of(store, user).await?;
+    let waiting = waiting_for(store, user).await?;
     change(store, user, |request| {
         request.state = SignInRequestState::NotMine;
         request.next_due_at = None;
         let mut letters = vec![reply(request, Ask::NotMine, "not_mine", now)];
-        letters.extend(proposals.iter().map(|(proposal, device)| {
+        let asked = waiting
+            .iter()
+            .filter(|one| request.devices.contains(&one.device));
+        letters.extend(asked.map(|one| {
             let line = format!(
                 "{} says that {} is not theirs; please check who uses it",
                 mrkdwn::person(&format!("user:{account}")),
-                mrkdwn::code(device)
+                mrkdwn::code(&one.name)
             );
-            messages::thread_marked(proposal, &format!("not_mine:{user}"), &line, now)
+            let key = format!("not_mine:{user}:{}", one.device);
+            messages::thread_marked(&one.proposal, &key, &line, now)
         }));
         letters
     })
-    .await
+    .await?;
+    for one in waiting {
+        store.look_at_repair(&one.repair, now).await?;
+    }
+    Ok(())
 }
 
 /// A line in the person's thread.

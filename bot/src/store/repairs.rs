@@ -162,24 +162,23 @@ impl Store {
         Ok(row.and_then(|(due,)| due))
     }
 
-    /// Asks that the open repairs of a user are looked at now, because the log told of a sign-in. Repairs in a
-    /// call are left alone. Returns how many were brought forward.
-    pub async fn look_at_repairs_of(
+    /// Asks that an open repair is looked at now, because the log or its user told something. One in a call is left
+    /// alone; `false`: nothing was brought forward.
+    pub async fn look_at_repair(
         &self,
-        user: &str,
+        id: &RepairId,
         now: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let changed = execute!(
             tx,
-            "UPDATE repairs SET next_look_at = $1 WHERE state = 'waiting' AND next_look_at > $2 \
-             AND id IN (SELECT repair_id FROM in_flight_users WHERE user_id = $3)",
+            "UPDATE repairs SET next_look_at = $1 WHERE id = $2 AND state = 'waiting' AND next_look_at > $3",
             now,
+            id.as_str(),
             now,
-            user,
         )?;
         tx.commit().await?;
-        Ok(changed)
+        Ok(changed == 1)
     }
 }
 

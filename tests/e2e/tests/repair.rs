@@ -1,8 +1,8 @@
 //! The whole loop against the simulated vendors: sweep, card, click, repair, proof, and every way in which it ends.
 
 use chrono::TimeDelta;
-use simulator::{FleetOptions, Mdm, Persona, ScriptedDevice};
-use unstuck::domain::{ProposalId, ProposalState, RepairState};
+use simulator::{FleetOptions, Mdm, Persona, ScriptedDevice, Server as Vendor};
+use unstuck::domain::{PlannedSubject, ProposalId, ProposalState, RepairState};
 
 use crate::support::{Wish, World, ended, reason};
 
@@ -338,4 +338,122 @@ async fn a_person_who_joined_an_excluded_group_after_the_approval_is_left_alone(
         asked.iter().all(|effect| effect.request.is_none()),
         "{asked:?}"
     );
+}
+
+/// A repair that waits for a sign-in alone, of a person who does not sign in by themselves.
+async fn waits_for_a_sign_in() -> (World, ProposalId, PlannedSubject) {
+    let device = ScriptedDevice::new("fastpass_no_signin_since_cert", Mdm::Jamf)
+        .owner("kim@acme.example")
+        .persona(Persona::Never);
+    let world = World::start(scripted(vec![device])).await;
+    let id = proposed(&world, "request-fastpass-sign-in").await;
+    world.approve(&id).await;
+    world
+        .pass(TimeDelta::minutes(30), TimeDelta::minutes(1))
+        .await;
+    let repair = world.repair(&id).await;
+    assert!(repair.state.waits_for_sign_in(), "{:?}", repair.state);
+    let subject = repair.subjects[0].clone();
+    (world, id, subject)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_only_a_sign_in_is_missing_the_log_is_watched_instead_of_the_computer() {
+    let (world, id, subject) = waits_for_a_sign_in().await;
+    let reads = || {
+        let path = format!("/api/v1/devices/{}", subject.device_id);
+        world
+            .sim
+            .ledger()
+            .requests_to(Vendor::Okta, "GET", &path)
+            .len()
+    };
+    let before = reads();
+    world.pass(TimeDelta::hours(3), TimeDelta::minutes(1)).await;
+    assert_eq!(reads(), before, "the log has nothing new to tell");
+    // A log that is not read for two hours says nothing about them.
+    let sweeping = world.server.node.observer_turn().lock().await;
+    world.sim.advance(TimeDelta::hours(2)).await;
+    let okta = &world.server.sweeper.observer.okta;
+    okta.organization().await.expect("Okta's time");
+    world.settle().await;
+    assert_eq!(reads(), before + 2, "one read of the record and its users");
+    drop(sweeping);
+    world.pass(TimeDelta::hours(2), TimeDelta::minutes(1)).await;
+    assert_eq!(reads(), before + 2);
+
+    world
+        .sim
+        .world()
+        .sign_in_with_fastpass(subject.user_id.as_str(), subject.device_id.as_str());
+    world
+        .pass(TimeDelta::seconds(70), TimeDelta::seconds(10))
+        .await;
+    assert_eq!(ended(&world.repair(&id).await), "managed");
+    assert_eq!(reads(), before + 4, "the proof is a read by id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_my_device_ends_the_repair_with_the_reason() {
+    let (world, id, _) = waits_for_a_sign_in().await;
+    let slack = world.sim.slack();
+    let users = slack.users();
+    let kim = users
+        .iter()
+        .find(|user| user.email.as_deref() == Some("kim@acme.example"))
+        .expect("an account");
+    let asked = slack.ims(&kim.id).pop().expect("the request");
+    slack
+        .click(&kim.id, &asked.channel, &asked.ts, "s.not_mine")
+        .await
+        .expect("a click");
+    world
+        .until("the end of the repair", async || {
+            world.repair(&id).await.state.is_end().then_some(())
+        })
+        .await;
+    let repair = world.repair(&id).await;
+    assert_eq!(ended(&repair), "needs_human");
+    assert!(
+        reason(&repair).contains("kim@acme.example says that it is not theirs"),
+        "{}",
+        reason(&repair)
+    );
+    assert_eq!(world.proposal(&id).await.state, ProposalState::NeedsHuman);
+    world.settle().await;
+    let (ts, _) = world.card(&id).await;
+    let thread = slack.thread(&world.channel(), &ts);
+    assert!(
+        thread
+            .iter()
+            .any(|said| said.text.contains("is not theirs")),
+        "{thread:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_proof_why_says_managed_and_by_what_before_the_next_sweep() {
+    let (world, id, subject) = waits_for_a_sign_in().await;
+    let why = async || {
+        let command = format!("/unstuck why {}", subject.login);
+        let slack = world.sim.slack();
+        let said = slack
+            .slash(&world.approver(), &world.channel(), &command)
+            .await;
+        format!("{:?}", said.expect("a reply"))
+    };
+    assert!(why().await.contains("*: not managed"), "{}", why().await);
+    world
+        .sim
+        .world()
+        .sign_in_with_fastpass(subject.user_id.as_str(), subject.device_id.as_str());
+    world.finish(&id, 1).await;
+    assert_eq!(ended(&world.repair(&id).await), "managed");
+    let told = why().await;
+    assert!(told.contains("*: managed"), "{told}");
+    assert!(
+        told.contains("proved managed on Mon 23 Nov") && told.contains("a FastPass sign-in"),
+        "{told}"
+    );
+    assert!(told.contains(id.as_str()), "{told}");
 }

@@ -110,14 +110,15 @@ async fn a_sign_in_brings_the_look_forward() {
             .await
             .unwrap()
             .unwrap();
-        assert_eq!(
-            store.look_at_repairs_of("00u-b", minute(25)).await.unwrap(),
-            0
+        let id = "P-1-a".into();
+        assert!(
+            !store
+                .look_at_repair(&"P-1-b".into(), minute(25))
+                .await
+                .unwrap()
         );
-        assert_eq!(
-            store.look_at_repairs_of("00u-a", minute(25)).await.unwrap(),
-            1
-        );
+        assert!(store.look_at_repair(&id, minute(25)).await.unwrap());
+        assert!(!store.look_at_repair(&id, minute(30)).await.unwrap());
         assert_eq!(repair(store, "P-1-a").await.next_look_at, Some(minute(25)));
     })
     .await;
