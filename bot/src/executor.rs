@@ -31,11 +31,14 @@ pub use watch::ByIdRead;
 
 use crate::{
     clock::SharedClock,
-    domain::{Hop, LogFacts, MdmName, VendorCall, guard::Exclusions},
+    domain::{
+        DeviceId, Hop, LogFacts, MdmName, RepairState, RunId, UserId, VendorCall,
+        guard::Exclusions, verify::ProvedBy,
+    },
     fresh::FreshReader,
     node::Node,
     pass::Pass,
-    store::{RunRecord, Store},
+    store::{RepairRecord, RunRecord, Store},
 };
 
 /// How many repairs are advanced side by side.
@@ -109,6 +112,8 @@ pub struct Progress {
     pub read_by_id: Option<ByIdRead>,
     /// When the steps ended and the proof began, on our own clock.
     pub proof_began_at: Option<DateTime<Utc>>,
+    /// What proved that it is managed.
+    pub proved_by: Option<ProvedBy>,
     /// Why it ended as it did.
     pub because: Option<String>,
 }
@@ -121,6 +126,34 @@ pub struct HopRecord {
     /// How it stands.
     #[serde(flatten)]
     pub state: crate::domain::verify::HopState,
+}
+
+/// That a repair made a device-user managed again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proved {
+    /// When, on our own clock.
+    pub at: DateTime<Utc>,
+    /// By what; `None` in records that do not say it.
+    pub by: Option<ProvedBy>,
+    /// The run it belongs to.
+    pub run: RunId,
+}
+
+impl Proved {
+    /// The newest proof about a device-user among `repairs`, which are newest first.
+    pub fn newest(repairs: &[RepairRecord], device: &DeviceId, user: &UserId) -> Option<Self> {
+        let repair = repairs.iter().find(|repair| {
+            let mut subjects = repair.subjects.iter();
+            repair.state == RepairState::Managed
+                && subjects.any(|one| one.device_id == *device && one.user_id == *user)
+        })?;
+        let progress: Progress = serde_json::from_value(repair.hops.clone()).unwrap_or_default();
+        Some(Self {
+            at: repair.finished_at?,
+            by: progress.proved_by,
+            run: repair.run.clone(),
+        })
+    }
 }
 
 #[async_trait]

@@ -5,8 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     domain::{
         Cause, Confidence, Finding, Hop, MatchStrength, MicroStepKind, Plan, PlannedRepair,
-        Platform, ProposalState, RepairState, Stage, VendorCall, WaitUntil, WaitingOn, WhyNot,
+        Platform, ProposalId, ProposalState, RepairState, Stage, VendorCall, WaitUntil, WaitingOn,
+        WhyNot, verify::ProvedBy,
     },
+    executor::Proved,
     words::count,
 };
 
@@ -286,6 +288,27 @@ pub fn step(kind: &MicroStepKind) -> String {
             }
         }
     }
+}
+
+/// What proved that a computer is managed.
+pub fn proved_by(by: ProvedBy) -> &'static str {
+    match by {
+        ProvedBy::FastPass => "a FastPass sign-in from the computer as a managed one",
+        ProvedBy::Bind => "Okta, which bound the new certificate to it",
+        ProvedBy::Flip => {
+            "Okta, which showed it as not managed before the repair and shows it as managed now"
+        }
+    }
+}
+
+/// `It was proved managed on Mon 23 Nov 11:40 UTC by …, after the repair P-7F3K2Q.`
+pub fn proved(proved: &Proved, proposal: &ProposalId) -> String {
+    let by = proved
+        .by
+        .map(|by| format!(" by {}", proved_by(by)))
+        .unwrap_or_default();
+    let at = proved.at.format("%a %-d %b %H:%M UTC");
+    format!("It was proved managed on {at}{by}, after the repair {proposal}.")
 }
 
 /// One vendor call, for people.

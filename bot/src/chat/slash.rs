@@ -1,13 +1,16 @@
 //! `/unstuck …`: what was typed, and the answers that change nothing. Words come before flags, ids in any case.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::mrkdwn::{code, date_time, escape, person, shorten_marked};
 use crate::{
     approvals::stops,
     domain::{Finding, ProposalState},
+    executor::Proved,
     settings::{Mode, Settings},
-    store::{ProposalRecord, StopScope, Store},
+    store::{FindingRecord, ProposalRecord, StopScope, Store},
     wording,
     words::{count, nearest},
 };
@@ -124,14 +127,21 @@ pub async fn answer(
         Slash::Status => status(store, settings, now).await?,
         Slash::Queue => queue(&store.undecided_proposals().await?, now),
         Slash::Why { query } => {
-            let findings = store.open_findings().await?;
-            let mut found: Vec<Finding> = findings
+            let mut found: Vec<FindingRecord> = store
+                .open_findings()
+                .await?
                 .into_values()
-                .map(|record| record.finding)
-                .filter(|finding| is_about(finding, query))
+                .filter(|record| is_about(&record.finding, query))
                 .collect();
-            found.sort_by(|a, b| (&a.device_id, &a.user_id).cmp(&(&b.device_id, &b.user_id)));
-            why(query, &found, &store.undecided_proposals().await?, now)
+            found.sort_by(|a, b| a.key.cmp(&b.key));
+            let proofs = proofs(store, &found).await?;
+            why(
+                query,
+                &found,
+                &proofs,
+                &store.undecided_proposals().await?,
+                now,
+            )
         }
         Slash::Incomplete { usage } => format!("That needs a bit more: `/unstuck {usage}`"),
         Slash::Unknown { verb, meant } => {
@@ -246,7 +256,36 @@ fn is_about(finding: &Finding, query: &str) -> bool {
         || finding.login.as_deref().is_some_and(short)
 }
 
-fn why(query: &str, found: &[Finding], proposals: &[ProposalRecord], now: DateTime<Utc>) -> String {
+/// What was proved of device-users since their findings were last seen, in sentences by the finding's key.
+async fn proofs(store: &Store, found: &[FindingRecord]) -> anyhow::Result<HashMap<String, String>> {
+    let Some(since) = found.iter().map(|record| record.last_seen_at).min() else {
+        return Ok(HashMap::new());
+    };
+    let repairs = store.repairs_proved_since(since).await?;
+    let mut proofs = HashMap::new();
+    for record in found {
+        let (Some(device), Some(user)) = (&record.finding.device_id, &record.finding.user_id)
+        else {
+            continue;
+        };
+        let proved =
+            Proved::newest(&repairs, device, user).filter(|proved| proved.at > record.last_seen_at);
+        if let Some(proved) = proved
+            && let Some(run) = store.run(&proved.run).await?
+        {
+            proofs.insert(record.key.clone(), wording::proved(&proved, &run.proposal));
+        }
+    }
+    Ok(proofs)
+}
+
+fn why(
+    query: &str,
+    found: &[FindingRecord],
+    proofs: &HashMap<String, String>,
+    proposals: &[ProposalRecord],
+    now: DateTime<Utc>,
+) -> String {
     if found.is_empty() {
         return format!(
             "Nothing is known to be wrong with {}. Either it is managed, or no record has that name, serial number or login.",
@@ -256,7 +295,14 @@ fn why(query: &str, found: &[Finding], proposals: &[ProposalRecord], now: DateTi
     let mut parts: Vec<String> = found
         .iter()
         .take(MOST_SHOWN)
-        .map(|finding| one(finding, proposals, now))
+        .map(|record| match proofs.get(&record.key) {
+            Some(proved) => format!(
+                "*{}*: managed\n{}",
+                escape(&wording::who(&record.finding)),
+                escape(proved)
+            ),
+            None => one(&record.finding, proposals, now),
+        })
         .collect();
     if found.len() > MOST_SHOWN {
         parts.push(format!(

@@ -11,7 +11,7 @@ use crate::{
         Hop, LogFacts, ManagementStatus, MdmCertificate, MessagePurpose, MicroStepKind,
         RepairState, StepState, VendorCall, WaitingOn,
         repairs::RepairEvent,
-        verify::{self, HopEvidence, HopState, ManagedEvidence, NextHop},
+        verify::{self, HopEvidence, HopState, ManagedEvidence, NextHop, Proof, ProvedBy},
         waves,
     },
     fresh::Fresh,
@@ -47,7 +47,8 @@ impl Executor {
         };
         walk.progress.read_by_id = Some(ByIdRead::now(now, &walk.planned.subjects, log));
         self.note_not_managed(walk, &fresh);
-        let hops = self.judge_hops(walk, &fresh, log).await?;
+        let (hops, proved_by) = self.judge_hops(walk, &fresh, log).await?;
+        walk.progress.proved_by = proved_by;
         let gate = self.gate(walk);
         let passed = hops
             .iter()
@@ -153,13 +154,14 @@ impl Executor {
         }
     }
 
-    /// Every hop of the plan's proof; a hop is proved for a computer when it is proved for each of its subjects.
+    /// Every hop of the plan's proof, and what proves MANAGED; a hop is proved for a computer when it is proved for each
+    /// of its subjects.
     async fn judge_hops(
         &self,
         walk: &Walk<'_>,
         fresh: &Fresh,
         log: &LogFacts,
-    ) -> anyhow::Result<Vec<(Hop, HopState)>> {
+    ) -> anyhow::Result<(Vec<(Hop, HopState)>, Option<ProvedBy>)> {
         let shows = fresh.mdm().map(|mdm| mdm.shows);
         let began = walk
             .planned
@@ -177,6 +179,7 @@ impl Executor {
             managed: ManagedEvidence::default(),
         };
         let mut all: Option<Vec<(Hop, HopState)>> = None;
+        let mut proved_by = None;
         for (index, subject) in fresh.subjects.iter().enumerate() {
             let seen = log
                 .fastpass
@@ -196,6 +199,10 @@ impl Executor {
                 bound_at: log.binds.get(&subject.device_id).map(|seen| seen.last),
                 certificate_at: certificate,
             };
+            proved_by = match verify::proof(&evidence.managed) {
+                Proof::Managed { by, .. } => Some(by),
+                _ => None,
+            };
             let hops = verify::hops(&walk.opened.plan.verify, shows.as_ref(), &evidence);
             all = Some(match all {
                 None => hops,
@@ -206,7 +213,7 @@ impl Executor {
                     .collect(),
             });
         }
-        Ok(all.unwrap_or_default())
+        Ok((all.unwrap_or_default(), proved_by))
     }
 
     /// When the MDM delivered the profile since the run began.

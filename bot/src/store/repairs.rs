@@ -124,6 +124,21 @@ impl Store {
         all(rows)
     }
 
+    /// Repairs that were proved after `since`, newest first.
+    pub async fn repairs_proved_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<RepairRecord>, StoreError> {
+        let rows: Vec<RepairRow> = fetch_all!(
+            self,
+            select_repairs!(
+                "WHERE state = 'managed' AND repairs.finished_at > $1 ORDER BY repairs.finished_at DESC, repairs.id"
+            ),
+            since
+        )?;
+        all(rows)
+    }
+
     /// Repairs of this node's runs that are to be looked at by `now`, longest due first.
     pub async fn due_repairs(
         &self,
