@@ -6,10 +6,7 @@ mod state;
 
 pub(crate) use save::key as subject_key;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -123,17 +120,7 @@ impl Sweeper {
         progress: &dyn Progress,
     ) -> anyhow::Result<(Observed, Decided)> {
         let mut observed = self.observer.observe(now, proof, progress).await?;
-        let links: Vec<ManualLink> = self
-            .store
-            .links()
-            .await?
-            .into_iter()
-            .map(|link| ManualLink {
-                device_id: link.device,
-                mdm: link.mdm,
-                mdm_device_id: link.mdm_device,
-            })
-            .collect();
+        let links = self.links().await?;
         let detect = self.detect_settings(now).await?;
         if !observed.lacks("okta") {
             let first = tokio::task::block_in_place(|| {
@@ -152,6 +139,11 @@ impl Sweeper {
                 if wants.is_empty() {
                     break;
                 }
+                // Groups that exclude people are asked of each candidate anew, also where the by-id reads still hold.
+                let most = match detect.exclusions.name_groups() {
+                    true => limit,
+                    false => candidates.len().max(20),
+                };
                 self.observer
                     .sharpen(&mut observed, &wants, candidates.len().max(20), progress)
                     .await;
@@ -192,7 +184,7 @@ impl Sweeper {
                 state: &state,
                 incomplete: &incomplete,
                 stuck_since: &stuck_since,
-                not_agreed: &not_agreed,
+                agreed: agreed.as_ref(),
                 denied: &denied,
             })
         });

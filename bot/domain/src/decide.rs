@@ -11,7 +11,7 @@ use crate::{
     Cause, DeviceId, Finding, GroupId, HardwareKey, MdmName, Observations, PlannedRepair,
     PlaybookName, Subject, UserId, Want, WhyNot,
     correlate::ManualLink,
-    detect::{Counts, DetectSettings},
+    detect::{self, Counts, DetectSettings},
     findings::{self, Case},
     guard::{self, Group, GuardInput, GuardOutput, GuardState, ProposalChange, SafetySettings},
     planning::{self, Candidate, NotPlanned, PlanContext},
@@ -225,6 +225,16 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
         return None;
     }
     match matched {
+        Matched::Playbook(_) if detect::may_be_excluded(&case.subject, input.detect) => {
+            let detail = "[exclusions] names groups, and those of this person were not read";
+            leave_out(
+                finding,
+                WhyNot::ConditionUnknown,
+                detail.to_owned(),
+                Some(input.next_look),
+            );
+            None
+        }
         Matched::Playbook(playbook) => input
             .playbooks
             .iter()

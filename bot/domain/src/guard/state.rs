@@ -27,12 +27,11 @@ pub struct Exclusions {
     pub groups: BTreeSet<GroupId>,
     /// Okta device ids, MDM record ids, serial numbers or names.
     pub devices: BTreeSet<String>,
-    /// Members of `groups`, as they were read.
-    pub group_members: BTreeSet<UserId>,
 }
 
 impl Exclusions {
-    /// What excludes a repair, in words.
+    /// What excludes a repair by name, in words. Whoever is in an excluded group is out of scope before there is a plan,
+    /// and is asked for again before the first step.
     pub fn of_repair(&self, repair: &PlannedRepair) -> Option<String> {
         let device_ids = repair
             .subjects
@@ -49,9 +48,6 @@ impl Exclusions {
             if self.users.contains(subject.user_id.as_str()) || self.users.contains(&subject.login)
             {
                 return Some(format!("user {}", subject.login));
-            }
-            if self.group_members.contains(&subject.user_id) {
-                return Some(format!("user {} is in an excluded group", subject.login));
             }
         }
         None
