@@ -145,7 +145,7 @@ impl Sweeper {
                     false => candidates.len().max(20),
                 };
                 self.observer
-                    .sharpen(&mut observed, &wants, candidates.len().max(20), progress)
+                    .sharpen(&mut observed, &wants, most, progress)
                     .await;
             }
         }
@@ -189,6 +189,18 @@ impl Sweeper {
             })
         });
         Ok((observed, decided))
+    }
+
+    /// The matches that people made.
+    async fn links(&self) -> anyhow::Result<Vec<ManualLink>> {
+        let links = self.store.links().await?.into_iter();
+        Ok(links
+            .map(|link| ManualLink {
+                device_id: link.device,
+                mdm: link.mdm,
+                mdm_device_id: link.mdm_device,
+            })
+            .collect())
     }
 
     async fn detect_settings(&self, now: DateTime<Utc>) -> anyhow::Result<DetectSettings> {
@@ -253,9 +265,6 @@ pub fn exclusions(settings: &Settings) -> crate::domain::guard::Exclusions {
             .map(|group| GroupId::from(group.as_str()))
             .collect(),
         devices: settings.exclusions.devices.iter().cloned().collect(),
-        group_members: HashSet::<crate::domain::UserId>::new()
-            .into_iter()
-            .collect(),
     }
 }
 

@@ -279,6 +279,15 @@ fn missing_source<'a>(input: &DecideInput<'a>, finding: &Finding) -> Option<(&'a
     {
         return Some((source, reason));
     }
+    let last_known = finding
+        .device_id
+        .as_ref()
+        .and_then(|device| input.state.last_known_mdm.get(device));
+    if let Some((source, reason)) =
+        last_known.and_then(|mdm| input.incomplete.get_key_value(mdm.as_str()))
+    {
+        return Some((source, reason));
+    }
     let (source, reason) = match &finding.mdm {
         Some(mdm) => input.incomplete.get_key_value(mdm.as_str())?,
         None => {

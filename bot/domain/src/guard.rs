@@ -355,11 +355,10 @@ fn incomplete(input: &GuardInput<'_>, repair: &PlannedRepair) -> Option<String> 
             // An MDM that was not read whole may be the one that knows this computer.
             None => true,
         };
-        let knew = input
-            .state
-            .last_known_mdm
-            .get(&repair.hardware)
-            .is_some_and(|mdm| mdm.as_str() == name);
+        let knew = repair.subjects.iter().any(|subject| {
+            let known = input.state.last_known_mdm.get(&subject.device_id);
+            known.is_some_and(|mdm| mdm.as_str() == name)
+        });
         if is_okta || concerns || knew {
             return Some(told(name, reason));
         }

@@ -155,14 +155,20 @@ impl Store {
         Ok(removed)
     }
 
-    /// Subjects that an MDM knew when they last changed: who must wait while that MDM is not read whole.
-    pub async fn subjects_known_to(&self, mdm: &MdmName) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = fetch_all!(
+    /// Subjects that an MDM knew when it was last read whole, with its record: who must wait while it is not.
+    pub async fn subjects_known_to(
+        &self,
+        mdm: &MdmName,
+    ) -> Result<HashMap<String, Option<MdmDeviceId>>, StoreError> {
+        let rows: Vec<(String, Option<String>)> = fetch_all!(
             self,
-            "SELECT subject_key FROM subjects WHERE mdm = $1 ORDER BY subject_key",
+            "SELECT subject_key, mdm_device_id FROM subjects WHERE mdm = $1",
             mdm.as_str(),
         )?;
-        Ok(rows.into_iter().map(|(key,)| key).collect())
+        let known = rows
+            .into_iter()
+            .map(|(key, record)| (key, record.map(MdmDeviceId::from)));
+        Ok(known.collect())
     }
 
     /// Subjects by normalised serial number, device id, MDM record or login.

@@ -43,9 +43,12 @@ impl Sweeper {
             return Ok(());
         }
         let before = self.store.subject_hashes().await?;
+        // An MDM that was not read whole is no reason to forget whom it knew.
+        let known = self.known_to_incomplete(observed).await?;
+        let links = self.links().await?;
         let observations = &observed.observations;
         let changed = tokio::task::block_in_place(|| {
-            let correlated = correlate::correlate(observations, &[]);
+            let correlated = correlate::correlate(observations, &links);
             let mut changed = Vec::new();
             for device in observations
                 .okta
@@ -55,23 +58,23 @@ impl Sweeper {
             {
                 let matched = correlated
                     .matched(&device.id)
-                    .map(|(mdm, record)| (mdm.name.clone(), record));
+                    .map(|(mdm, record)| (mdm.name.clone(), Some(record.id.clone())));
                 for link in device.users.iter().flatten() {
                     let managed = link.management_status == Some(ManagementStatus::Managed);
+                    let key = format!("{}/{}", device.id, link.user_id);
+                    let in_mdm = known.get(&key).or(matched.as_ref());
                     let mut hasher = DefaultHasher::new();
                     (
                         &device.display_name,
                         &device.serial_number,
+                        &device.udid,
+                        &device.os_version,
                         &link.login,
                         managed,
                     )
                         .hash(&mut hasher);
-                    matched
-                        .as_ref()
-                        .map(|(mdm, record)| (mdm, &record.id))
-                        .hash(&mut hasher);
+                    in_mdm.hash(&mut hasher);
                     let hash = format!("{:016x}", hasher.finish());
-                    let key = format!("{}/{}", device.id, link.user_id);
                     if before.get(&key) == Some(&hash) {
                         continue;
                     }
@@ -81,12 +84,12 @@ impl Sweeper {
                         user_id: Some(link.user_id.clone()),
                         login: Some(link.login.to_lowercase()),
                         serial_number: device.serial_number.as_deref().and_then(normalise),
-                        mdm: matched.as_ref().map(|(mdm, _)| mdm.clone()),
-                        mdm_device_id: matched.as_ref().map(|(_, record)| record.id.clone()),
+                        mdm: in_mdm.map(|(mdm, _)| mdm.clone()),
+                        mdm_device_id: in_mdm.and_then(|(_, record)| record.clone()),
                         hash,
                         document: json!({
                             "device_name": device.display_name, "platform": device.platform,
-                            "os_version": device.os_version, "login": link.login, "managed": managed,
+                            "os_version": device.os_version, "udid": device.udid, "login": link.login, "managed": managed,
                             "serial_number": device.serial_number,
                         }),
                         changed_at: now,

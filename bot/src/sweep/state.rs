@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Sweeper;
 use crate::{
     domain::{
-        DeviceId, RepairState, UserId,
+        Cause, DeviceId, MdmDeviceId, MdmName, RepairState, UserId,
         detect::Counts,
         guard::{GuardState, InFlight, OpenProposal, Stop, Stops},
     },
@@ -102,6 +102,11 @@ impl Sweeper {
         for one in self.store.quarantined().await? {
             state.quarantined.insert(one.hardware.into(), one.reason);
         }
+        for (key, (mdm, _)) in self.known_to_incomplete(observed).await? {
+            if let Some((device, _)) = key.split_once('/') {
+                state.last_known_mdm.insert(DeviceId::from(device), mdm);
+            }
+        }
         state.stops = self.stops().await?;
         state.verified = self.store.verified_playbooks().await?.into_iter().collect();
         state.in_scope = self.in_scope(observed).await?;
@@ -119,6 +124,22 @@ impl Sweeper {
             })
             .collect();
         Ok(state)
+    }
+
+    /// Subjects that an MDM knew which was not read whole in this sweep, by key, with its record.
+    pub(super) async fn known_to_incomplete(
+        &self,
+        observed: &Observed,
+    ) -> anyhow::Result<HashMap<String, (MdmName, Option<MdmDeviceId>)>> {
+        let mut known = HashMap::new();
+        for mdm in &self.observer.mdms {
+            if observed.lacks(mdm.name()) {
+                let mdm = mdm.mdm();
+                let subjects = self.store.subjects_known_to(mdm).await?.into_iter();
+                known.extend(subjects.map(|(key, record)| (key, (mdm.clone(), record))));
+            }
+        }
+        Ok(known)
     }
 
     async fn stops(&self) -> anyhow::Result<Stops> {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Cause, GroupId, HardwareKey, MdmName, Plan, PlannedRepair, PlaybookName, ProposalId, UserId,
+    Cause, DeviceId, GroupId, HardwareKey, MdmName, Plan, PlannedRepair, PlaybookName, ProposalId,
+    UserId,
 };
 
 /// `[safety] mode`
@@ -164,6 +165,6 @@ pub struct GuardState {
     pub in_scope: usize,
     /// Undecided proposals.
     pub open: Vec<OpenProposal>,
-    /// The MDM that knew a computer in the last complete sweep.
-    pub last_known_mdm: HashMap<HardwareKey, MdmName>,
+    /// The MDM that knew a device record in the last complete sweep, as far as that MDM was not read whole now.
+    pub last_known_mdm: HashMap<DeviceId, MdmName>,
 }

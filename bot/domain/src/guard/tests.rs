@@ -241,7 +241,7 @@ fn an_incomplete_mdm_holds_its_own_the_unmatched_and_those_it_knew() {
     assert_eq!(one.opened(), 1, "the Mac is Jamf's");
     one.state
         .last_known_mdm
-        .insert(one.key(0).0, "intune".into());
+        .insert("guo0000".into(), "intune".into());
     assert_eq!(one.only_reason().0, WhyNot::SourceIncomplete);
 
     let mut unmatched = guarded(1);
