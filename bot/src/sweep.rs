@@ -158,7 +158,7 @@ impl Sweeper {
         let safety = self.safety(proof.is_none()).await?;
         let history = self.store.open_findings().await?;
         let stuck_since = state::stuck_since(&history);
-        let not_agreed = self.not_agreed(&history, now);
+        let agreed = self.agreed(&history, &observed, now);
         let denials = self.store.denials(now).await?;
         let denied = |repair: &PlannedRepair, playbook: &PlaybookName, cause: Cause| {
             crate::approvals::denied_until(&denials, repair, playbook, cause, now)

@@ -53,8 +53,8 @@ pub struct DecideInput<'a> {
     pub incomplete: &'a BTreeMap<String, String>,
     /// Since when each device-user is known to be stuck.
     pub stuck_since: &'a HashMap<(DeviceId, UserId), DateTime<Utc>>,
-    /// Device-users whose finding has not been agreed on by enough sweeps yet (`[detect] confirmations`).
-    pub not_agreed: &'a HashSet<(DeviceId, UserId)>,
+    /// The causes on which enough sweeps agree, this one included (`[detect] confirmations`); `None`: this one is enough.
+    pub agreed: Option<&'a HashMap<(DeviceId, UserId), Cause>>,
     /// Until when a person's "no" keeps a repair out.
     pub denied: Denied<'a>,
 }
@@ -207,6 +207,11 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
     if finding.why_not == Some(WhyNot::Settling) {
         return None;
     }
+    if waits_for_agreement(input, finding) {
+        let detail = "waits for another complete sweep, at least 1 h later, that agrees".to_owned();
+        leave_out(finding, WhyNot::Settling, detail, Some(input.next_look));
+        return None;
+    }
     if let Some((source, reason)) = missing_source(input, finding) {
         leave_out(
             finding,
@@ -217,11 +222,6 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
         return None;
     }
     if finding.why_not.is_some() {
-        return None;
-    }
-    if key(finding).is_some_and(|key| input.not_agreed.contains(&key)) {
-        let detail = "waits for a second sweep that agrees".to_owned();
-        leave_out(finding, WhyNot::Settling, detail, Some(input.next_look));
         return None;
     }
     match matched {
@@ -267,6 +267,14 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
             None
         }
     }
+}
+
+/// A finding that no earlier sweep knows, or that it knew with another cause, waits too: absence is no agreement.
+fn waits_for_agreement(input: &DecideInput<'_>, finding: &Finding) -> bool {
+    let (Some(agreed), Some(key)) = (input.agreed, key(finding)) else {
+        return false;
+    };
+    agreed.get(&key) != Some(&finding.cause)
 }
 
 /// The incomplete source that a finding depends on: Okta and its log always; an MDM for subjects matched to it, to no

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use unstuck_domain::{Cause, Finding};
 
 use super::bulk::{BATCH, rows, stamp};
 use super::rows::{all, count, from_word, json, parse, word};
 use super::{LeaseProof, Store, StoreError};
+
+/// Sweeps that agree are at least so far apart.
+const AGREEMENTS_APART: TimeDelta = TimeDelta::hours(1);
 
 /// The finding of one subject as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +34,14 @@ pub struct FindingRecord {
     pub closed_reason: Option<String>,
     /// The finding.
     pub finding: Finding,
+}
+
+impl FindingRecord {
+    /// Whether a complete sweep now that finds the same counts as another agreement: one of two that are 1 h apart, or
+    /// the first after sweeps that were not complete.
+    pub fn agrees_again(&self, now: DateTime<Utc>) -> bool {
+        self.agreements == 0 || now - self.agreed_at >= AGREEMENTS_APART
+    }
 }
 
 /// A finding to be written, and what its history says about it.

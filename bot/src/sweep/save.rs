@@ -448,7 +448,7 @@ fn change(
         });
     };
     let same_cause = before.finding.cause == finding.cause;
-    let agrees = complete && same_cause && now - before.agreed_at >= TimeDelta::hours(1);
+    let agrees = complete && same_cause && before.agrees_again(now);
     let history = match (same_cause, held(before.finding.why_not, finding.why_not)) {
         (false, _) => Some(entry(
             "cause_changed",

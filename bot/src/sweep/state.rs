@@ -1,6 +1,6 @@
 //! What the store knows that limits a proposal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,8 +17,6 @@ use crate::{
 
 /// How far back repairs count for cool-down and attempts.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);
-/// Two sweeps that agree must be so far apart.
-const APART: TimeDelta = TimeDelta::hours(1);
 
 impl Sweeper {
     pub(super) async fn guard_state(
@@ -177,30 +175,30 @@ impl Sweeper {
             .sum())
     }
 
-    /// Device-users whose finding needs one more sweep that agrees.
-    pub(super) fn not_agreed(
+    /// The causes on which enough complete sweeps agree, this one included; `None`: one sweep is enough.
+    pub(super) fn agreed(
         &self,
         history: &HashMap<String, FindingRecord>,
+        observed: &Observed,
         now: DateTime<Utc>,
-    ) -> HashSet<(DeviceId, UserId)> {
+    ) -> Option<HashMap<(DeviceId, UserId), Cause>> {
         let needed = u32::from(self.settings.detect.confirmations);
         if needed <= 1 {
-            return HashSet::new();
+            return None;
         }
-        // A finding that is not in the history has no agreement at all; `decide` asks for those by absence below.
-        let agreed = |record: &FindingRecord| {
-            record.agreements + u32::from(now - record.agreed_at >= APART) >= needed
+        let complete = observed.incomplete.is_empty();
+        let agreed = |record: &&FindingRecord| {
+            let now_too = complete && record.agrees_again(now);
+            record.agreements + u32::from(now_too) >= needed
         };
-        history
-            .values()
-            .filter(|record| !agreed(record))
-            .filter_map(|record| {
-                Some((
-                    record.finding.device_id.clone()?,
-                    record.finding.user_id.clone()?,
-                ))
-            })
-            .collect()
+        let by_subject = history.values().filter(agreed).filter_map(|record| {
+            let finding = &record.finding;
+            Some((
+                (finding.device_id.clone()?, finding.user_id.clone()?),
+                finding.cause,
+            ))
+        });
+        Some(by_subject.collect())
     }
 }
 
