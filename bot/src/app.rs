@@ -338,7 +338,7 @@ pub fn executor(
         okta: vendors.okta.clone() as Arc<dyn OktaActions>,
         mdms: actions(vendors),
         exclusions: crate::sweep::exclusions(settings),
-        stop_file: settings.path(&settings.safety.stop_file),
+        stop_file: settings.stop_file(),
         faults: Arc::clone(&parts.faults),
     }
 }

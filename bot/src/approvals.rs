@@ -10,6 +10,7 @@ mod expiry;
 mod inbox;
 mod people;
 mod record;
+mod stop_file;
 pub mod stops;
 #[cfg(test)]
 mod tests;
@@ -20,3 +21,4 @@ pub use expiry::ExpiryPass;
 pub use inbox::{InboxPass, ReplyPaths};
 pub use people::People;
 pub use record::proposal_of;
+pub use stop_file::{StopFilePass, in_force};

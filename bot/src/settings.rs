@@ -417,6 +417,11 @@ impl Settings {
         }
     }
 
+    /// The file that stops everything while it exists.
+    pub fn stop_file(&self) -> PathBuf {
+        self.path(&self.safety.stop_file)
+    }
+
     /// The database URL with a relative SQLite file resolved.
     pub fn database_url(&self) -> String {
         match self.database.url.strip_prefix("sqlite://") {

@@ -286,9 +286,7 @@ impl Decider {
             StopScope::Playbook(name) => *name == record.playbook,
             StopScope::Proposal(id) => *id == record.id,
         };
-        match self
-            .store
-            .active_stops()
+        match super::in_force(&self.store, &self.settings.stop_file())
             .await?
             .into_iter()
             .find(|stop| holds(&stop.stop.scope))

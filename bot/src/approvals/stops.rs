@@ -230,7 +230,10 @@ async fn close_undecided(
 }
 
 /// Proposals whose cards tell of the stop.
-async fn cards_of(store: &Store, scope: &StopScope) -> Result<Vec<ProposalId>, StoreError> {
+pub(super) async fn cards_of(
+    store: &Store,
+    scope: &StopScope,
+) -> Result<Vec<ProposalId>, StoreError> {
     let mut shown = store.undecided_proposals().await?;
     shown.extend(store.open_proposals().await?);
     let concerns = |record: &crate::store::ProposalRecord| match scope {

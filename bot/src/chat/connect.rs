@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Deps, Listener, SenderPass, Wake, web};
 use crate::{
     app::{Parts, Vendors},
-    approvals::{ExpiryPass, InboxPass, ReplyPaths},
+    approvals::{ExpiryPass, InboxPass, ReplyPaths, StopFilePass},
     node::Node,
     pass::Pass,
     settings::{Environment, SecretRef, Settings},
@@ -98,6 +98,7 @@ impl Prepared {
                 wake: Arc::clone(&deps.wake),
             }),
             Arc::new(SignInPass::new(deps.clone())?),
+            Arc::new(StopFilePass::new(deps.clone())),
             // The last one, so that it sends what the others have written.
             Arc::new(SenderPass::new(deps.clone())?),
         ];
@@ -123,7 +124,7 @@ pub struct Chatting {
 }
 
 impl Chatting {
-    /// Inbox, expiry, requests to sign in, and the sender, in this order.
+    /// Inbox, expiry, requests to sign in, the stop file, and the sender, in this order.
     pub fn passes(&self) -> Vec<Arc<dyn Pass>> {
         self.passes.clone()
     }

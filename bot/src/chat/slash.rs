@@ -191,7 +191,7 @@ async fn status(store: &Store, settings: &Settings, now: DateTime<Utc>) -> anyho
         },
         count(running, "repair run")
     ));
-    let stops = store.active_stops().await?;
+    let stops = crate::approvals::in_force(store, &settings.stop_file()).await?;
     if stops.is_empty() {
         lines.push("Nothing is stopped.".into());
     }

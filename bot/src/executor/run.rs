@@ -1,12 +1,11 @@
 //! A run as a whole: its waves, what its repairs add up to, and the stops that hold for it.
 
-use std::path::Path;
-
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 
 use super::{Executor, Progress, earliest};
 use crate::{
+    approvals,
     chat::messages,
     domain::{
         Plan, PlanDigest, ProposalId, ProposalState, RepairId, RepairState, digest,
@@ -269,16 +268,7 @@ impl Executor {
 
     /// The stop that holds for a run, if any.
     pub(super) async fn stopped(&self, opened: &Opened) -> anyhow::Result<Option<Halt>> {
-        if file_exists(&self.stop_file).await {
-            let reason = format!("the file {} is there", self.stop_file.display());
-            return Ok(Some(Halt {
-                by: "the stop file".into(),
-                reason,
-                frozen: false,
-                is_final: false,
-            }));
-        }
-        let stops = self.store.active_stops().await?;
+        let stops = approvals::in_force(&self.store, &self.stop_file).await?;
         let holds = |scope: &StopScope| match scope {
             StopScope::All => true,
             StopScope::Playbook(name) => *name == opened.plan.playbook,
@@ -360,8 +350,4 @@ fn totals(records: &[RepairRecord]) -> String {
         .map(|(word, count)| format!("{count} {word}"))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-async fn file_exists(path: &Path) -> bool {
-    tokio::fs::try_exists(path).await.unwrap_or(false)
 }

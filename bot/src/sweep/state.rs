@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Sweeper;
 use crate::{
+    approvals,
     domain::{
         Cause, DeviceId, MdmDeviceId, MdmName, RepairState, UserId,
         detect::Counts,
@@ -142,14 +143,14 @@ impl Sweeper {
 
     async fn stops(&self) -> anyhow::Result<Stops> {
         let mut stops = Stops::default();
-        for stop in self.store.active_stops().await? {
+        for stop in approvals::in_force(&self.store, &self.settings.stop_file()).await? {
             let one = Stop {
                 by: stop.stop.by,
                 at: stop.stop.at,
                 reason: stop.stop.reason,
             };
             match stop.stop.scope {
-                StopScope::All => stops.all = Some(one),
+                StopScope::All => drop(stops.all.get_or_insert(one)),
                 StopScope::Playbook(name) => drop(stops.playbooks.insert(name, one)),
                 StopScope::Proposal(_) => {}
             }

@@ -95,8 +95,7 @@ pub(crate) async fn card_values(
         StopScope::Playbook(name) => *name == proposal.playbook,
         StopScope::Proposal(other) => other == id,
     };
-    let stop = store
-        .active_stops()
+    let stop = crate::approvals::in_force(store, &settings.stop_file())
         .await?
         .into_iter()
         .find(|stop| concerns(&stop.stop.scope));
