@@ -8,6 +8,7 @@ mod decide;
 mod denials;
 mod expiry;
 mod inbox;
+pub mod links;
 mod people;
 mod record;
 mod stop_file;

@@ -2,6 +2,7 @@
 
 mod lookup;
 mod next;
+mod timeline;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     app::Parts,
-    domain::{Finding, Rival},
+    domain::{Finding, ProposalId, Rival, verify::ProvedBy},
     store::SubjectRecord,
 };
 
@@ -37,6 +38,8 @@ pub(super) struct Answer {
     pub(super) subject: Option<SubjectRecord>,
     /// Its finding, if it has one that is open.
     pub(super) finding: Option<Finding>,
+    /// That a repair made it managed, if nothing was found since.
+    pub(super) proof: Option<Proof>,
     /// When the finding was last seen.
     pub(super) seen_at: Option<DateTime<Utc>>,
     /// What happened before, oldest first.
@@ -45,15 +48,41 @@ pub(super) struct Answer {
     pub(super) next: String,
 }
 
+/// The proof that a repair worked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Proof {
+    /// When.
+    pub(super) at: DateTime<Utc>,
+    /// By what.
+    pub(super) by: Option<ProvedBy>,
+    /// The proposal of the repair.
+    pub(super) proposal: ProposalId,
+    /// All of it in one sentence.
+    pub(super) text: String,
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Line {
     /// When.
     pub(super) at: DateTime<Utc>,
+    /// Who knows it: `unstuck`, `okta log`, or the `[[mdm]]` name.
+    pub(super) source: String,
     /// A word: opened, changed, closed, proposed, approved, denied, repair, …
     pub(super) change: String,
     /// What, for people.
     pub(super) text: String,
+}
+
+impl Line {
+    fn new(at: DateTime<Utc>, source: &str, change: &str, text: String) -> Self {
+        Self {
+            at,
+            source: source.into(),
+            change: change.into(),
+            text,
+        }
+    }
 }
 
 /// Runs the command. Exit 1 if nothing is found.
@@ -109,17 +138,19 @@ fn document(answer: &Answer) -> Value {
         (None, None) => value!({}),
     };
     document["managed"] = value!(is_managed(answer));
+    document["proved"] = value!(answer.proof);
     document["rivals"] = value!(rivals);
     document["history"] = value!(answer.history);
     document["next"] = value!(answer.next);
     document
 }
 
-/// Whether Okta showed the subject as managed when it was last listed, and nothing said otherwise since.
+/// Whether Okta showed the subject as managed when it was last listed, or its repair was proved, and nothing said
+/// otherwise since.
 pub(super) fn is_managed(answer: &Answer) -> bool {
-    answer.finding.is_none()
-        && answer
-            .subject
-            .as_ref()
-            .is_some_and(|subject| subject.document["managed"].as_bool() == Some(true))
+    let listed = answer
+        .subject
+        .as_ref()
+        .is_some_and(|subject| subject.document["managed"].as_bool() == Some(true));
+    answer.finding.is_none() && (listed || answer.proof.is_some())
 }

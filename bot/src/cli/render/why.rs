@@ -7,7 +7,7 @@ use owo_colors::OwoColorize;
 
 use super::{super::output::wrap, View, word};
 use crate::{
-    cli::why::{Answer, is_managed},
+    cli::why::{Answer, Line, is_managed},
     domain::{Cause, Evidence, Finding, Platform, Stage},
     wording,
 };
@@ -26,7 +26,7 @@ const STAGES: [Stage; 8] = [
 /// Columns before the text of a stage.
 const INDENT: usize = 33;
 /// Most lines of history.
-const MOST_HISTORY: usize = 12;
+const MOST_HISTORY: usize = 20;
 
 /// The whole answer.
 pub(in crate::cli) fn why(answer: &Answer, view: &View) -> String {
@@ -34,6 +34,8 @@ pub(in crate::cli) fn why(answer: &Answer, view: &View) -> String {
     if let Some(finding) = &answer.finding {
         blocks.push(wrap(&wording::sentence(finding), view.width));
         blocks.push(stages(finding, view));
+    } else if let Some(proof) = &answer.proof {
+        blocks.push(wrap(&proof.text, view.width));
     } else if is_managed(answer) {
         blocks.push(wrap(
             "Okta showed it as managed when it was last listed. Nothing is wrong that can be seen.",
@@ -44,6 +46,7 @@ pub(in crate::cli) fn why(answer: &Answer, view: &View) -> String {
                     not active, or nobody has used it for long).";
         blocks.push(wrap(text, view.width));
     }
+    blocks.extend(timeline(answer, view));
     blocks.push(around(answer, view));
     blocks.join("\n\n")
 }
@@ -280,6 +283,29 @@ fn told(evidence: &Evidence, view: &View) -> String {
     }
 }
 
+/// What happened, oldest first, one line each.
+fn timeline(answer: &Answer, view: &View) -> Option<String> {
+    let skipped = answer.history.len().saturating_sub(MOST_HISTORY);
+    let shown = &answer.history[skipped..];
+    let wide =
+        |of: &dyn Fn(&Line) -> String| shown.iter().map(|line| of(line).chars().count()).max();
+    let times = wide(&|line| view.time(line.at))?;
+    let sources = wide(&|line| line.source.clone())?;
+    let mut out = match skipped {
+        0 => vec!["What happened".to_owned()],
+        more => vec![format!("What happened ({more} earlier in --json)")],
+    };
+    out.extend(shown.iter().map(|line| {
+        let first = format!(
+            "  {:<times$}  {:<sources$}  ",
+            view.time(line.at),
+            line.source
+        );
+        view.hanging(&first, &line.text)
+    }));
+    Some(out.join("\n"))
+}
+
 fn around(answer: &Answer, view: &View) -> String {
     let mut out = Vec::new();
     if let Some(finding) = &answer.finding {
@@ -305,21 +331,6 @@ fn around(answer: &Answer, view: &View) -> String {
             out.push(view.hanging("Playbook:  ", playbook.as_str()));
         }
     }
-    let skipped = answer.history.len().saturating_sub(MOST_HISTORY);
-    let mut before: Vec<String> = Vec::new();
-    if skipped > 0 {
-        before.push(format!("{skipped} earlier"));
-    }
-    before.extend(
-        answer
-            .history
-            .iter()
-            .skip(skipped)
-            .map(|line| format!("{} {}", view.time(line.at), line.text)),
-    );
-    if !before.is_empty() {
-        out.push(view.hanging("Before:    ", &before.join(" · ")));
-    }
     out.push(view.hanging("Next:      ", &answer.next));
     out.join("\n")
 }
@@ -331,7 +342,6 @@ mod tests {
 
     use super::super::testing::{plain, view};
     use super::*;
-    use crate::cli::why::Line;
 
     fn finding(cause: &str, stage: &str) -> Finding {
         serde_json::from_value(json!({
@@ -361,15 +371,18 @@ mod tests {
         Answer {
             subject: None,
             finding,
+            proof: None,
             seen_at: Some("2026-11-24T09:59:35Z".parse().unwrap()),
             history: vec![
                 Line {
                     at: "2026-11-23T10:02:00Z".parse().unwrap(),
+                    source: "unstuck".into(),
                     change: "proposed".into(),
                     text: "P-7F3K2Q proposed: Re-push the SCEP profile".into(),
                 },
                 Line {
                     at: "2026-11-24T07:00:00Z".parse().unwrap(),
+                    source: "unstuck".into(),
                     change: "revised".into(),
                     text: "P-7F3K2Q revised, revision 2".into(),
                 },

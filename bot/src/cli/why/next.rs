@@ -2,13 +2,19 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Answer, Line};
+use super::{Answer, Line, Proof, timeline};
 use crate::{
-    domain::{DeviceId, Finding, PlannedSubject, ProposalState, RepairState, UserId, WhyNot},
+    domain::{
+        DeviceId, Finding, PlannedSubject, ProposalState, RepairState, UserId, WhyNot,
+        correlate::normalise,
+    },
+    executor::Proved,
     store::{ProposalRecord, RepairRecord, Store, Verdict},
     wording,
 };
 
+/// The source of what unstuck itself did.
+const OURS: &str = "unstuck";
 /// How far back proposals are told.
 const REMEMBERED: TimeDelta = TimeDelta::days(400);
 
@@ -28,11 +34,7 @@ pub(super) async fn answer(store: &Store, key: &str, now: DateTime<Utc>) -> anyh
             let text = entry
                 .detail
                 .map_or(what.clone(), |detail| format!("{what}: {detail}"));
-            Line {
-                at: entry.at,
-                change: entry.change,
-                text,
-            }
+            Line::new(entry.at, OURS, &entry.change, text)
         })
         .collect();
     let (device, user) = ids(key);
@@ -45,26 +47,55 @@ pub(super) async fn answer(store: &Store, key: &str, now: DateTime<Utc>) -> anyh
         None => None,
     };
     let mut latest = None;
-    if let (Some(device), Some(user)) = (device, user) {
+    if let (Some(device), Some(user)) = (&device, &user) {
         for proposal in store.proposals_since(now - REMEMBERED).await? {
-            if !concerns(&proposal, &device, &user) {
+            if !concerns(&proposal, device, user) {
                 continue;
             }
-            let repair = tell(store, &proposal, &device, &user, &mut history).await?;
+            let repair = tell(store, &proposal, device, user, &mut history).await?;
             // Newest first: the first that is told is the latest.
             latest.get_or_insert((proposal, repair));
         }
+    }
+    if let (Some(device), Some(user)) = (&device, &user) {
+        let known = |name: &str| {
+            let text = subject.as_ref()?.document[name].as_str()?;
+            normalise(text)
+        };
+        let serial = subject
+            .as_ref()
+            .and_then(|subject| normalise(subject.serial_number.as_deref()?));
+        let ledger = store
+            .ledger_of(device, user, serial.as_deref(), known("udid").as_deref())
+            .await?;
+        let finding = record.as_ref().map(|record| &record.finding);
+        history.extend(timeline::observed(&ledger, finding));
     }
     history.sort_by_key(|line| line.at);
     let seen_at = record.as_ref().map(|record| record.last_seen_at);
     let closed = record
         .as_ref()
         .is_some_and(|record| record.closed_at.is_some());
-    let finding = record.filter(|_| !closed).map(|record| record.finding);
+    let proof = latest.as_ref().and_then(|(proposal, repair)| {
+        let (device, user) = (device.as_ref()?, user.as_ref()?);
+        let proved = Proved::newest(std::slice::from_ref(repair.as_ref()?), device, user)?;
+        // A sweep that found something after the proof knows better.
+        let outdated = !closed && seen_at.is_some_and(|seen| seen > proved.at);
+        (!outdated).then(|| Proof {
+            at: proved.at,
+            by: proved.by,
+            proposal: proposal.id.clone(),
+            text: wording::proved(&proved, &proposal.id),
+        })
+    });
+    let finding = record
+        .filter(|_| !closed && proof.is_none())
+        .map(|record| record.finding);
     let next = next(finding.as_ref(), latest.as_ref());
     Ok(Answer {
         subject,
         finding,
+        proof,
         seen_at,
         history,
         next,
@@ -103,11 +134,7 @@ async fn tell(
 ) -> anyhow::Result<Option<RepairRecord>> {
     let id = &proposal.id;
     let mut add = |at, change: &str, text: String| {
-        history.push(Line {
-            at,
-            change: change.into(),
-            text,
-        })
+        history.push(Line::new(at, OURS, change, text));
     };
     add(
         proposal.created_at,
