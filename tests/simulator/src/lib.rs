@@ -33,6 +33,6 @@ pub use ledger::{Ledger, RecordedEffect, RecordedRequest, RequestId, Server};
 pub use simulator::{Ports, Simulator, SimulatorConfig};
 pub use tenant::TenantFault;
 pub use world::{
-    DeviceStatus, DeviceView, MachineKey, Mdm, Persona, Platform, RuleEdit, SignInOutcome,
-    UserStatus, World,
+    DeviceStatus, DeviceView, EarlyAccess, MachineKey, Mdm, Persona, Platform, RuleEdit,
+    SignInOutcome, UserStatus, World,
 };

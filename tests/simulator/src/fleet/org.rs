@@ -48,7 +48,7 @@ pub(super) fn set_up(
         tenant_id,
         pki,
         enrolments_api: options.enrolments_api,
-        ca_api: options.ca_api,
+        ca_api: options.ca_api.into(),
         issue_events: options.pki_issue_events,
         intune_certificate_rows: options.intune_certificate_rows,
         okta_url: String::new(),

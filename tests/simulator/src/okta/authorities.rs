@@ -10,15 +10,16 @@ use super::Okta;
 use super::error::{Answer, OktaError};
 use super::page::{Query, time};
 use crate::world::{
-    Authority, AuthorityCertificate, Challenge, Pki, ScepConfiguration, State as WorldState,
+    Authority, AuthorityCertificate, Challenge, EarlyAccess, Pki, ScepConfiguration,
+    State as WorldState,
 };
 
 pub(super) async fn list(State(okta): State<Okta>, RawQuery(raw): RawQuery) -> Answer {
     let query = Query::parse(raw.as_deref());
     let expands = query.get("expand") == Some("certificates");
     okta.app.world.with(|state| {
-        let rows: Vec<Value> = switched_on(state)?
-            .authorities
+        let authorities = switched_on(state)?.map_or(&[][..], |pki| &pki.authorities);
+        let rows: Vec<Value> = authorities
             .iter()
             .filter(|authority| query.get("type").is_none_or(|kind| kind == word(authority)))
             .filter(|authority| {
@@ -34,7 +35,7 @@ pub(super) async fn list(State(okta): State<Okta>, RawQuery(raw): RawQuery) -> A
 
 pub(super) async fn read(State(okta): State<Okta>, Path(id): Path<String>) -> Answer {
     okta.app.world.with(|state| {
-        let authority = known(switched_on(state)?, &id)?;
+        let (_, authority) = known(state, &id)?;
         Ok(Json(authority_json(authority, true)).into_response())
     })
 }
@@ -45,7 +46,7 @@ pub(super) async fn certificate(
     Path((id, ski)): Path<(String, String)>,
 ) -> Answer {
     okta.app.world.with(|state| {
-        let authority = known(switched_on(state)?, &id)?;
+        let (_, authority) = known(state, &id)?;
         let found = authority
             .certificates
             .iter()
@@ -61,8 +62,7 @@ pub(super) async fn registration_authorities(
     Path(id): Path<String>,
 ) -> Answer {
     okta.app.world.with(|state| {
-        let pki = switched_on(state)?;
-        let authority = known(pki, &id)?;
+        let (pki, authority) = known(state, &id)?;
         let rows: Vec<Value> = pki
             .configurations
             .iter()
@@ -73,19 +73,30 @@ pub(super) async fn registration_authorities(
     })
 }
 
-fn switched_on(state: &WorldState) -> Result<&Pki, OktaError> {
-    if state.org.ca_api {
-        return Ok(&state.org.pki);
+/// `None` where the feature is on and shows nothing.
+fn switched_on(state: &WorldState) -> Result<Option<&Pki>, OktaError> {
+    match state.org.ca_api {
+        EarlyAccess::On => Ok(Some(&state.org.pki)),
+        EarlyAccess::Empty => Ok(None),
+        EarlyAccess::NotFound => {
+            let summary = "The requested path was not found: Invalid Path";
+            Err(OktaError::new(404, "E0000008", summary))
+        }
+        EarlyAccess::NotEnabled => {
+            let summary = "You do not have permission to access the feature you are requesting";
+            Err(OktaError::new(401, "E0000015", summary))
+        }
+        EarlyAccess::Forbidden => Err(OktaError::forbidden()),
     }
-    let summary = "The requested path was not found: Invalid Path";
-    Err(OktaError::new(404, "E0000008", summary))
 }
 
-fn known<'a>(pki: &'a Pki, id: &str) -> Result<&'a Authority, OktaError> {
-    pki.authorities
-        .iter()
-        .find(|authority| authority.instance == id)
-        .ok_or_else(|| OktaError::not_found(id, "CertificateAuthority"))
+fn known<'a>(state: &'a WorldState, id: &str) -> Result<(&'a Pki, &'a Authority), OktaError> {
+    let pki = switched_on(state)?;
+    pki.and_then(|pki| {
+        let mut authorities = pki.authorities.iter();
+        Some((pki, authorities.find(|authority| authority.instance == id)?))
+    })
+    .ok_or_else(|| OktaError::not_found(id, "CertificateAuthority"))
 }
 
 fn word(authority: &Authority) -> &'static str {

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::world::{Challenge, Changed, LogEvent, Mdm, ScepConfiguration, State, Target};
+use crate::world::{Challenge, Changed, Family, LogEvent, ScepConfiguration, State, Target};
 
 /// The message of each event type.
 pub(super) fn message(kind: &str) -> &'static str {
@@ -87,10 +87,10 @@ fn configuration(state: &State, id: &str) -> (Value, Value) {
             "enrollmentUrl": state.org.scep_url_of(found),
         })
     });
-    let name = found.map(|found| match found.mdm {
-        Some(Mdm::Jamf) => "Jamf Pro",
-        Some(Mdm::Intune) => "Microsoft Intune",
-        None => "Device Access",
+    let name = found.map(|found| match (found.family, &found.challenge) {
+        (Family::DeviceAccess, _) => "Device Access",
+        (Family::Attestation, Challenge::Delegated { .. }) => "Microsoft Intune",
+        (Family::Attestation, Challenge::Static | Challenge::Dynamic) => "Jamf Pro",
     });
     (json!(name), json!(detail))
 }

@@ -734,7 +734,7 @@ async fn early_access_is_off_by_default() {
     assert_eq!(bench.get(authorities).await.status, 404);
     bench.app.world.with(|state| {
         state.org.enrolments_api = true;
-        state.org.ca_api = true;
+        state.org.ca_api = true.into();
     });
     assert_eq!(bench.get(&enrolments).await.rows()[0]["key"], "okta_verify");
     assert_eq!(

@@ -46,7 +46,8 @@ pub(crate) use people::{GroupKind, OktaGroup, Person};
 pub use people::{Persona, UserStatus};
 pub(crate) use org_change::Changed;
 pub use org_change::RuleEdit;
-pub(crate) use pki::{Authority, AuthorityCertificate, Challenge, Pki, ScepConfiguration};
+pub use pki::EarlyAccess;
+pub(crate) use pki::{Authority, AuthorityCertificate, Challenge, Family, Pki, ScepConfiguration};
 pub(crate) use policy::{App, OktaVerify, Policy, Rule};
 pub(crate) use state::{Org, RepairTargets, State};
 

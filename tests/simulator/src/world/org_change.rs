@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Actor, Id, Mdm, State, Target, World};
+use super::{Actor, EarlyAccess, Id, Mdm, ProfileKind, ScepConfiguration, State, Target, World};
 
 /// What such an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,15 +54,32 @@ impl World {
         });
     }
 
-    /// An admin sets the configuration up again: it has another id, which profiles have to be given.
+    /// An admin sets up another configuration of the same kind. Profiles go on naming the old one.
     pub fn add_scep_configuration(&self, mdm: Mdm) {
         self.with(|state| {
-            let (now, id) = (state.now, state.ids.okta("rac"));
-            let configuration = state.org.pki.configuration_of_mut(mdm);
-            configuration.id = id;
-            configuration.created = now;
-            configuration.deleted = false;
-            state.log_platform("device.platform.add", mdm);
+            let (created, id) = (state.now, state.ids.okta("rac"));
+            let pki = &mut state.org.pki;
+            let added = ScepConfiguration {
+                id: id.clone(),
+                mdm: None,
+                created,
+                deleted: false,
+                secret_reset: None,
+                challenge_works: true,
+                ..pki.configuration_of(mdm).clone()
+            };
+            pki.configurations.push(added);
+            let targets = vec![Target::Change(Changed::Configuration(id))];
+            state.log_change("device.platform.add", Actor::Admin, targets);
+        });
+    }
+
+    /// Somebody gives the attestation profiles of this MDM the address and the secret of the newest
+    /// configuration of its kind, or only the present secret where there is no newer one.
+    pub fn enter_scep_configuration(&self, mdm: Mdm) {
+        self.with(|state| {
+            state.org.pki.adopt_newest(mdm);
+            state.edit_profiles(mdm, |kind| matches!(kind, ProfileKind::Scep { .. }));
         });
     }
 
@@ -111,7 +128,7 @@ impl World {
                 return;
             };
             state.edit_profiles(mdm, |kind| {
-                if let super::ProfileKind::TrustedCertificate { ski } = kind {
+                if let ProfileKind::TrustedCertificate { ski } = kind {
                     ski.clone_from(&newest);
                     return true;
                 }
@@ -153,6 +170,11 @@ impl World {
             event.outcome = "FAILURE";
             state.log(event);
         });
+    }
+
+    /// How the Early Access read of the certificate authorities answers from now on.
+    pub fn set_ca_api(&self, answers: EarlyAccess) {
+        self.with(|state| state.org.ca_api = answers);
     }
 
     /// An admin switches Okta Verify off or on for the whole org.
@@ -216,7 +238,7 @@ impl State {
     pub(crate) fn edit_profiles(
         &mut self,
         mdm: Mdm,
-        mut edit: impl FnMut(&mut super::ProfileKind) -> bool,
+        mut edit: impl FnMut(&mut ProfileKind) -> bool,
     ) {
         let now = self.now;
         for profile in self.profiles.iter_mut().filter(|found| found.mdm == mdm) {
@@ -264,3 +286,6 @@ impl State {
         current && answers && configuration.challenge_works && !configuration.deleted
     }
 }
+
+#[cfg(test)]
+mod tests;

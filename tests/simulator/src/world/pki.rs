@@ -16,6 +16,27 @@ const REGISTRATION: &str = "Organization Registration Authority";
 /// An authority's certificate lives for five years.
 const LIFE: Duration = Duration::days(5 * 365);
 
+/// How the Early Access read of the authorities answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyAccess {
+    /// With what it is for.
+    On,
+    /// 404: there is no such path.
+    NotFound,
+    /// 401: the feature is not enabled. It speaks of the feature, not of the token.
+    NotEnabled,
+    /// 403: the role does not allow it.
+    Forbidden,
+    /// An empty list.
+    Empty,
+}
+
+impl From<bool> for EarlyAccess {
+    fn from(on: bool) -> Self {
+        if on { Self::On } else { Self::NotFound }
+    }
+}
+
 /// Which purpose an authority serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
@@ -269,6 +290,23 @@ impl Pki {
         configuration.aki = ski;
         if configuration.registration.is_some() {
             configuration.registration = Some(registration);
+        }
+    }
+
+    /// This MDM's profiles name the newest configuration of their kind from now on.
+    pub(crate) fn adopt_newest(&mut self, mdm: Mdm) {
+        let named = self.configuration_of(mdm);
+        let (kind, created) = (std::mem::discriminant(&named.challenge), named.created);
+        let newest = self.configurations.iter().rposition(|found| {
+            found.mdm.is_none()
+                && !found.deleted
+                && found.family == Family::Attestation
+                && found.created >= created
+                && std::mem::discriminant(&found.challenge) == kind
+        });
+        if let Some(newest) = newest {
+            self.configuration_of_mut(mdm).mdm = None;
+            self.configurations[newest].mdm = Some(mdm);
         }
     }
 

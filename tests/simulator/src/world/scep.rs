@@ -10,6 +10,16 @@ use super::{
 
 /// A client certificate lives for a year.
 pub(crate) const VALIDITY: Duration = Duration::days(365);
+const REFUSED: ScepError = ScepError {
+    domain: "MCSCEPErrorDomain",
+    code: 22013,
+    text: "The SCEP server returned an invalid response.",
+};
+const WRONG_HASH: ScepError = ScepError {
+    domain: "Windows",
+    code: -2_146_889_721,
+    text: "The hash value is not correct.",
+};
 /// On this day after its issue, a certificate that was never used is revoked.
 pub(crate) const REVOKED_UNUSED_AFTER: Duration = Duration::days(91);
 
@@ -35,6 +45,9 @@ impl State {
                 }
                 ScepHealth::Silent { times } if *times > 0 => *times -= 1,
                 _ => {
+                    if let Some(error) = self.scep_refusal(profile) {
+                        return Err(error);
+                    }
                     let usable = all_apps_access && may_sign;
                     self.enrol_certificate(machine, profile, store.clone(), issuer, usable);
                 }
@@ -50,6 +63,29 @@ impl State {
             installed: now,
         });
         Ok(())
+    }
+
+    /// Why a request that reaches this org's endpoint brings no certificate, if it does not.
+    fn scep_refusal(&self, profile: ProfileKey) -> Option<ScepError> {
+        let profile = self.profile(profile);
+        let ProfileKind::Scep {
+            issuer: Issuer::Org,
+            trusted,
+            ..
+        } = profile.kind
+        else {
+            return None;
+        };
+        if !self.scep_accepts(profile.mdm, profile.modified) {
+            return Some(REFUSED);
+        }
+        // Windows compares the issuing certificate with the one of the trusted-certificate profile.
+        let aki = &self.org.pki.configuration_of(profile.mdm).aki;
+        let differs = trusted.is_some_and(|trusted| match &self.profile(trusted).kind {
+            ProfileKind::TrustedCertificate { ski } => ski != aki,
+            _ => false,
+        });
+        differs.then_some(WRONG_HASH)
     }
 
     /// Removes a profile and the certificates that came with it.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::effect::Queue;
 use super::ids::Ids;
-use super::pki::{INTERMEDIATE, Pki, ScepConfiguration};
+use super::pki::{EarlyAccess, INTERMEDIATE, Pki, ScepConfiguration};
 use super::{
     App, Category, Certificate, IntuneDevice, JamfComputer, LogEvent, Machine, MachineKey, Mdm,
     MdmGroup, MdmService, OktaDevice, OktaGroup, OktaVerify, Person, Policy, Profile, ProfileKey,
@@ -29,7 +29,7 @@ pub(crate) struct Org {
     /// Whether the Early Access read of authenticator enrolments is on.
     pub enrolments_api: bool,
     /// Whether the Early Access read of certificate authorities is on.
-    pub ca_api: bool,
+    pub ca_api: EarlyAccess,
     /// Whether Okta writes `pki.cert.issue` when its SCEP endpoint issues.
     pub issue_events: bool,
     /// Whether Intune shows certificate rows.
