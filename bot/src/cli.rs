@@ -6,7 +6,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Environment, Problems};
+use crate::{
+    library::{PlaybookProblems, Unreadable},
+    settings::{Environment, Problems},
+};
 
 mod actions;
 mod database;
@@ -121,7 +124,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::from(1),
         Err(error) => {
-            let usage = error.is::<Problems>() || error.is::<Usage>();
+            let usage = is_usage(&error);
             anstream::eprintln!("{error:#}");
             // A command prints its document last, so that a failed one has printed none.
             if as_json && !usage {
@@ -132,6 +135,14 @@ pub async fn run(cli: Cli) -> ExitCode {
             ExitCode::from(if usage { 2 } else { 1 })
         }
     }
+}
+
+/// Whether a failure lies in how the command was called or in the settings, to which the playbooks belong; exit 2.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Problems>()
+        || error.is::<Usage>()
+        || error.is::<PlaybookProblems>()
+        || error.is::<Unreadable>()
 }
 
 /// How a command ended that printed what it had to say.

@@ -1,8 +1,6 @@
 //! The playbooks in use: the set in the binary, or a folder of the user's own.
 
-use std::path::Path;
-
-use anyhow::Context;
+use std::path::{Path, PathBuf};
 
 use crate::domain::playbook::{self, Playbook, Problem};
 
@@ -11,8 +9,16 @@ use crate::domain::playbook::{self, Playbook, Problem};
 #[error("{}\n{} in the playbooks", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), crate::words::count(.0.len(), "problem"))]
 pub struct PlaybookProblems(pub Vec<Problem>);
 
+/// A playbook folder or file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}, which [playbooks] dir in the settings leads to", path.display())]
+pub struct Unreadable {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
 /// Name and text of each playbook file.
-pub fn texts(folder: Option<&Path>) -> anyhow::Result<Vec<(String, String)>> {
+pub fn texts(folder: Option<&Path>) -> Result<Vec<(String, String)>, Unreadable> {
     let Some(folder) = folder else {
         let shipped = playbook::shipped().iter();
         return Ok(shipped
@@ -20,13 +26,17 @@ pub fn texts(folder: Option<&Path>) -> anyhow::Result<Vec<(String, String)>> {
             .collect());
     };
     let mut files = Vec::new();
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("cannot read the playbook folder {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path().join("playbook.yaml");
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        |source| Unreadable { path, source }
+    };
+    for entry in std::fs::read_dir(folder).map_err(unreadable(folder))? {
+        let path = entry
+            .map_err(unreadable(folder))?
+            .path()
+            .join("playbook.yaml");
         if path.is_file() {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
+            let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
             files.push((path.display().to_string(), text));
         }
     }

@@ -51,6 +51,7 @@ pub(super) async fn run(context: &Context, args: SweepArgs) -> anyhow::Result<Ou
     let settings = Arc::new(settings);
     let vendors = Vendors::build(&settings, &context.environment)?;
     let playbooks = Arc::new(app::load_playbooks(&settings)?);
+    app::check_groups(&settings, &playbooks)?;
     let parts = Parts::of(&settings);
     let progress = Arc::new(SweepProgress::new());
     let stop = CancellationToken::new();

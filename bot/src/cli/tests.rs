@@ -256,3 +256,61 @@ async fn init_writes_observe_mode_beside_the_manifest_and_never_over_a_file() {
     assert!(error.to_string().contains("exists already"), "{error}");
     assert_eq!(std::fs::read_to_string(&output).unwrap(), written);
 }
+
+/// What a command ends with under these settings and playbooks.
+async fn failure(arguments: &[&str], settings: &str, playbooks: &[(&str, &str)]) -> anyhow::Error {
+    let place = place();
+    for (name, text) in playbooks {
+        let folder = place.folder.path().join("playbooks").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("playbook.yaml"), text).unwrap();
+    }
+    let file = place.context.config.as_ref().unwrap();
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, format!("{text}{settings}")).unwrap();
+    let context = output::Context {
+        config: place.context.config.clone(),
+        environment: [("OKTA_API_TOKEN", "not sent")].into_iter().collect(),
+    };
+    match parse(arguments).unwrap().command {
+        Command::Sweep(args) => sweep::run(&context, args).await.unwrap_err(),
+        Command::Serve(args) => serve::run(&context, args).await.unwrap_err(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn broken_playbooks_are_a_wrong_setting_and_told_all_at_once() {
+    let broken = [
+        ("one", "name: one\n"),
+        ("two", "name: two\ntitle: [not, a, title]\n"),
+    ];
+    for command in ["sweep", "serve"] {
+        let error = failure(&[command], "[playbooks]\ndir = \"playbooks\"\n", &broken).await;
+        assert!(is_usage(&error), "{command}: {error:#}");
+        let told = format!("{error:#}");
+        for (name, _) in broken {
+            assert!(
+                told.contains(&format!("{name}/playbook.yaml")),
+                "{command}: {told}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_playbook_folder_that_is_not_there_is_a_wrong_setting() {
+    let error = failure(&["sweep"], "[playbooks]\ndir = \"nowhere\"\n", &[]).await;
+    assert!(is_usage(&error), "{error:#}");
+    assert!(format!("{error:#}").contains("nowhere"), "{error:#}");
+}
+
+#[tokio::test]
+async fn a_playbook_whose_group_is_empty_is_a_wrong_setting_for_a_sweep_too() {
+    let error = failure(&["sweep"], "[safety]\nmode = \"approve\"\n", &[]).await;
+    assert!(is_usage(&error), "{error:#}");
+    assert!(
+        format!("{error:#}").contains("unknown or empty"),
+        "{error:#}"
+    );
+}
