@@ -169,6 +169,7 @@ impl Sweeper {
             .fastpass_group
             .as_deref()
             .map(GroupId::from);
+        let fleet = crate::domain::fleet_gate::FleetState::default();
         let decided = tokio::task::block_in_place(|| {
             decide(&DecideInput {
                 now,
@@ -186,6 +187,7 @@ impl Sweeper {
                 stuck_since: &stuck_since,
                 agreed: agreed.as_ref(),
                 denied: &denied,
+                fleet: &fleet,
             })
         });
         Ok((observed, decided))

@@ -21,6 +21,7 @@ use unstuck_domain::{
     correlate::normalise_subject,
     decide::{DecideInput, Decided, decide},
     detect::DetectSettings,
+    fleet_gate::FleetState,
     guard::{GuardState, Mode, SafetySettings},
     playbook::{Playbook, load, shipped},
 };
@@ -181,6 +182,7 @@ impl Bench {
             stuck_since: &HashMap::new(),
             agreed: None,
             denied: &|_, _, _| None,
+            fleet: &FleetState::default(),
         })
     }
 }

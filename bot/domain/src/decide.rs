@@ -12,7 +12,8 @@ use crate::{
     PlaybookName, Subject, UserId, Want, WhyNot,
     correlate::ManualLink,
     detect::{self, Counts, DetectSettings},
-    findings::{self, Case},
+    findings::{self, Case, Findings},
+    fleet_gate::{self, FleetFinding, FleetState, Gated},
     guard::{self, Group, GuardInput, GuardOutput, GuardState, ProposalChange, SafetySettings},
     planning::{self, Candidate, NotPlanned, PlanContext},
     playbook::{
@@ -57,6 +58,8 @@ pub struct DecideInput<'a> {
     pub agreed: Option<&'a HashMap<(DeviceId, UserId), Cause>>,
     /// Until when a person's "no" keeps a repair out.
     pub denied: Denied<'a>,
+    /// What the store knows of causes that hit many computers at once.
+    pub fleet: &'a FleetState,
 }
 
 /// What was decided.
@@ -70,6 +73,8 @@ pub struct Decided {
     pub unlinked: Vec<Finding>,
     /// Managed device-users whose certificate expired or soon does.
     pub upcoming: Vec<Finding>,
+    /// Causes that hit many computers at once, and what is new.
+    pub fleet: Gated,
     /// Proposals to open, revise or keep, and who is left out.
     pub guard: GuardOutput,
     /// Computer of each device-user with a finding.
@@ -84,8 +89,10 @@ pub struct Decided {
 pub fn decide(input: &DecideInput<'_>) -> Decided {
     let mut found = findings::findings(input.observations, input.links, input.detect);
     let mut groups: BTreeMap<(usize, Cause, HardwareKey), Vec<usize>> = BTreeMap::new();
+    let gated = fleet_gate::gate(&found, input.fleet, input.incomplete.is_empty());
+    carry_fleet_causes(&mut found, &gated);
     for (index, case) in found.findings.iter_mut().enumerate() {
-        if let Some(playbook) = consider(input, case) {
+        if let Some(playbook) = consider(input, case, gated.holder(index)) {
             groups
                 .entry((
                     playbook,
@@ -184,6 +191,7 @@ pub fn decide(input: &DecideInput<'_>) -> Decided {
         findings: plain(found.findings),
         unlinked: plain(found.unlinked),
         upcoming: plain(found.upcoming),
+        fleet: gated,
         guard: guarded,
         hardware,
         confirm: found.confirm,
@@ -191,8 +199,29 @@ pub fn decide(input: &DecideInput<'_>) -> Decided {
     }
 }
 
-/// Sets the playbook and what can be said before planning; `Some`: plan it with that playbook.
-fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
+/// Members that are held carry the fleet finding's cause; what they show themselves stays in their evidence.
+fn carry_fleet_causes(found: &mut Findings<'_>, gated: &Gated) {
+    let counts = &mut found.counts;
+    for (index, case) in found.findings.iter_mut().enumerate() {
+        let Some(fleet) = gated.holder(index) else {
+            continue;
+        };
+        let settling = case.finding.why_not == Some(WhyNot::Settling);
+        if case.finding.cause == Cause::FastpassNoSigninSinceCert && !settling {
+            counts.proof_pending -= 1;
+            counts.stuck += 1;
+        }
+        fleet.mark(&mut case.finding);
+    }
+}
+
+/// Sets the playbook and what can be said before planning; `Some`: plan it with that playbook. Nothing is planned for a
+/// member of a fleet finding.
+fn consider(
+    input: &DecideInput<'_>,
+    case: &mut Case<'_>,
+    held_by: Option<&FleetFinding>,
+) -> Option<usize> {
     let finding = &mut case.finding;
     let judged = facts::facts(&case.subject, &*finding);
     let kind = case.subject.mdm.map(|mdm| mdm.kind);
@@ -203,7 +232,8 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
         kind,
         &judged,
     );
-    finding.playbook = matched.playbook().map(|playbook| playbook.name.clone());
+    let playbook = matched.playbook().filter(|_| held_by.is_none());
+    finding.playbook = playbook.map(|playbook| playbook.name.clone());
     if finding.why_not == Some(WhyNot::Settling) {
         return None;
     }
@@ -219,6 +249,11 @@ fn consider(input: &DecideInput<'_>, case: &mut Case<'_>) -> Option<usize> {
             format!("{source}: {reason}"),
             Some(input.next_look),
         );
+        return None;
+    }
+    if let Some(fleet) = held_by {
+        let next_look = Some(input.next_look);
+        leave_out(finding, WhyNot::HeldByFleetFinding, fleet.line(), next_look);
         return None;
     }
     if finding.why_not.is_some() {

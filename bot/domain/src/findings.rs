@@ -32,6 +32,8 @@ pub struct Case<'a> {
 /// Everything that detection and diagnosis say about one sweep.
 #[derive(Debug)]
 pub struct Findings<'a> {
+    /// What they were made of.
+    pub observations: &'a Observations,
     /// Numbers.
     pub counts: Counts,
     /// One per not-managed device-user in scope, settling ones included, by device and user.
@@ -104,6 +106,7 @@ pub fn findings<'a>(
     }
     cases.sort_by(order);
     Findings {
+        observations,
         counts,
         findings: cases,
         unlinked,

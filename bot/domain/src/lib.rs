@@ -14,6 +14,7 @@ pub mod detect;
 pub mod diagnose;
 pub mod digest;
 pub mod findings;
+pub mod fleet_gate;
 pub mod guard;
 pub mod journal;
 pub mod ledger;

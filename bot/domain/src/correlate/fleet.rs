@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
-use crate::{DeviceId, HardwareKey, Observations, OktaDevice, OktaDeviceUser, UserId};
+use crate::{
+    DeviceId, HardwareKey, MdmDevice, MdmObservation, Observations, OktaDevice, OktaDeviceUser,
+    UserId,
+};
 
 use super::{effective_links, join::RecordAt, normal::normalise};
 
@@ -106,6 +109,23 @@ impl<'a> FleetIndex<'a> {
     pub fn hardware_of(&self, device: &DeviceId) -> Option<HardwareKey> {
         let at = self.index_of(device)?;
         Some(self.key(self.computer_of[at as usize]))
+    }
+
+    /// Every desktop record of Okta, with the record of an MDM that surely is the same computer.
+    pub(crate) fn desktops(
+        &self,
+    ) -> impl Iterator<Item = (&'a OktaDevice, Option<(&'a MdmObservation, &'a MdmDevice)>)> {
+        let observations = self.observations;
+        let devices = observations.okta.devices.iter().zip(&self.matched);
+        devices
+            .filter(|(device, _)| device.platform.is_desktop())
+            .map(move |(device, matched)| {
+                let matched = matched.map(|at| {
+                    let mdm = &observations.mdms[at.mdm as usize];
+                    (mdm, at.get(observations))
+                });
+                (device, matched)
+            })
     }
 
     pub(super) fn index_of(&self, device: &DeviceId) -> Option<u32> {

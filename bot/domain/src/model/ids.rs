@@ -82,6 +82,10 @@ id!(
     ProposalId
 );
 id!(
+    /// Id of a fleet finding: `F-` and six base32 characters.
+    FleetFindingId
+);
+id!(
     /// Id of a run: the execution of one approved plan.
     RunId
 );
