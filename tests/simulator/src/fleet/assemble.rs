@@ -1,13 +1,16 @@
 //! Draws healthy lives, lets faults change them, and writes the result into the world.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Duration, Utc};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::blueprint::{
-    Account, Blueprint, CertificatePlan, Delivery, Placement, RecordPlan, SerialShown,
+    Account, Blueprint, CertificatePlan, Computer, Delivery, Placement, RecordPlan, SerialShown,
 };
 use super::causes::{self, Dice};
+use super::mdm_records::TRANSIENT;
 use super::org::Landscape;
 use super::truth::Truth;
 use super::{FleetOptions, ScriptedDevice};
@@ -25,9 +28,13 @@ pub(super) struct Builder {
     pub events: Vec<LogEvent>,
     pub rng: StdRng,
     pub truths: Vec<Truth>,
+    /// Sets machines up for others.
+    pub technician: Id,
+    /// How many machines will stand behind the wall of one site.
+    pub walled_in: usize,
     healthy_owners: Vec<Id>,
-    /// Certificates of healthy machines, to copy from.
-    pub healthy_certificates: Vec<Id>,
+    /// The latest certificate of a healthy machine of each MDM, to copy from.
+    pub healthy_certificates: BTreeMap<Mdm, Id>,
 }
 
 /// What noise took away from a machine's records.
@@ -48,7 +55,7 @@ impl Builder {
     ) -> Self {
         let mut state = state;
         let rng = StdRng::from_rng(&mut state.ids.rng);
-        Self {
+        let mut builder = Self {
             state,
             landscape,
             options,
@@ -56,9 +63,13 @@ impl Builder {
             events: Vec::new(),
             rng,
             truths: Vec::new(),
+            technician: "".into(),
+            walled_in: 0,
             healthy_owners: Vec::new(),
-            healthy_certificates: Vec::new(),
-        }
+            healthy_certificates: BTreeMap::new(),
+        };
+        builder.technician = builder.new_person();
+        builder
     }
 
     pub(super) fn rng(&mut self) -> &mut StdRng {
@@ -85,6 +96,9 @@ impl Builder {
         mdm: Mdm,
         scripted: Option<&ScriptedDevice>,
     ) {
+        if cause == "cert_bound_to_other_device" && !self.healthy_certificates.contains_key(&mdm) {
+            self.machine("healthy", mdm, None);
+        }
         let owner = match scripted {
             Some(script) => self.scripted_owner(script),
             None if cause == "healthy" && self.rng.random_bool(0.12) => self
@@ -98,6 +112,8 @@ impl Builder {
         let mut dice = Dice {
             now,
             rng: &mut self.rng,
+            land: &self.landscape,
+            technician: &self.technician,
         };
         causes::apply(&mut blueprint, &mut dice);
         if cause == "shared_user_store_only" {
@@ -129,6 +145,8 @@ impl Builder {
         let mut dice = Dice {
             now,
             rng: &mut self.rng,
+            land: &self.landscape,
+            technician: &self.technician,
         };
         change(&mut blueprint, &mut dice);
         self.assemble(blueprint, Missing::default());
@@ -141,6 +159,8 @@ impl Builder {
         let mut dice = Dice {
             now,
             rng: &mut self.rng,
+            land: &self.landscape,
+            technician: &self.technician,
         };
         let mdm_enrolled = dice.days_ago(30.0, 700.0);
         let age = (now - mdm_enrolled).num_days() as f64;
@@ -156,10 +176,14 @@ impl Builder {
         fastpass.sort();
         let mut plan = CertificatePlan::issued(issued);
         plan.bound = Some(bound);
+        let computer = Computer::usual(mdm, cause == "healthy" && dice.chance(0.2));
         Blueprint {
             cause,
             undecidable: None,
+            also: Vec::new(),
+            incident: None,
             mdm,
+            computer,
             enrolled_in_mdm: true,
             mdm_enrolled,
             last_contact: contact.max(inventory),
@@ -170,10 +194,16 @@ impl Builder {
             placement: Placement::Standard,
             in_scope: true,
             delivery: Delivery::Installed(issued),
+            error: TRANSIENT,
+            error_stays: false,
+            queue_since: None,
+            without_primary_user: false,
+            mdm_user: None,
             certificates: vec![plan],
             record: Some(RecordPlan {
                 status: DeviceStatus::Active,
                 created,
+                imported: false,
                 changed: None,
             }),
             accounts: vec![Account {
@@ -185,16 +215,21 @@ impl Builder {
                 fastpass,
                 push: Vec::new(),
                 failed: Vec::new(),
+                by_device_session: Vec::new(),
+                app: None,
+                groups: Vec::new(),
                 in_fastpass_group: true,
                 contractor: false,
                 status: UserStatus::Active,
             }],
             ov_blind: false,
-            probe_blocked: false,
+            silent_since: None,
             serial_in_okta: SerialShown::Same,
             placeholder_serial: false,
             stale_row: false,
             deleted_record: None,
+            deleted_by_job: false,
+            enrolments: Vec::new(),
             older_record: None,
             past_suspension: None,
             past_failure: None,
@@ -264,10 +299,13 @@ impl Builder {
         self.put_people(&blueprint);
         let certificates = self.put_certificates(&blueprint, machine, missing);
         let device = self.put_okta_records(&blueprint, machine, missing, &certificates);
-        self.put_history(&blueprint, device.as_ref(), &certificates);
-        if blueprint.cause == "healthy" && blueprint.accounts.len() == 1 {
+        self.put_history(&blueprint, machine, device.as_ref(), &certificates);
+        if blueprint.cause == "healthy"
+            && blueprint.accounts.len() == 1
+            && let Some(certificate) = certificates.last()
+        {
             self.healthy_certificates
-                .extend(certificates.last().cloned());
+                .insert(blueprint.mdm, certificate.clone());
         }
         self.note_truths(&blueprint, machine, device.as_ref(), missing);
         if self.options.live_sign_ins {
@@ -279,7 +317,10 @@ impl Builder {
     /// Times that follow from each other, whatever the fault changed.
     fn reconcile(&mut self, blueprint: &mut Blueprint) {
         let delivered = match blueprint.delivery {
-            Delivery::Installed(at) | Delivery::Failed(at) => Some(at),
+            Delivery::Installed(at)
+            | Delivery::Failed(at)
+            | Delivery::Conflict(at)
+            | Delivery::NotApplicable(at) => Some(at),
             Delivery::None | Delivery::Pending(_) => None,
         };
         if let Some(at) = delivered.filter(|_| blueprint.online) {

@@ -5,80 +5,17 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::blueprint::{Blueprint, CertificatePlan, Delivery, Placement};
-use super::extras;
-use crate::world::{DeviceStatus, Mdm, UserStatus};
-
-/// Entries outside the built set that the generator can make.
-pub(super) const OTHER_CAUSES: [&str; 6] = [
-    "cert_bound_to_other_device",
-    "cert_wrong_issuer",
-    "cert_duplicates",
-    "fastpass_other_factor_used",
-    "fastpass_probe_blocked",
-    "cert_key_inaccessible_macos",
-];
-
-/// Shares of the faults, in per mille: the estimates of the catalogue, with a little of everything.
-const WEIGHTS: [(&str, u32); 28] = [
-    ("fastpass_no_signin_since_cert", 245),
-    ("cert_expired", 120),
-    ("mdm_not_enrolled", 80),
-    ("profile_not_in_scope", 60),
-    ("mdm_not_checking_in", 55),
-    ("profile_pending", 50),
-    ("ov_registration_incomplete", 50),
-    ("mdm_enrolment_broken", 45),
-    ("ov_not_enrolled", 40),
-    ("profile_installed_no_cert", 35),
-    ("okta_duplicate_records", 35),
-    ("profile_failed", 30),
-    ("cert_revoked_by_device_deletion", 25),
-    ("cert_unused_revoked_90d", 20),
-    ("shared_user_store_only", 20),
-    ("okta_record_stale", 15),
-    ("cert_missing", 12),
-    ("policy_user_out_of_scope", 8),
-    ("unexplained", 8),
-    ("okta_device_suspended", 7),
-    ("okta_search_stale_read", 6),
-    ("okta_device_deactivated", 4),
-    ("fastpass_other_factor_used", 20),
-    ("fastpass_probe_blocked", 15),
-    ("cert_key_inaccessible_macos", 12),
-    ("cert_duplicates", 5),
-    ("cert_wrong_issuer", 4),
-    ("cert_bound_to_other_device", 4),
-];
-
-/// Which faults a fleet with `count` faulty machines has: by weight, the remainder by lot.
-pub(super) fn shares(count: usize, built_only: bool, rng: &mut StdRng) -> Vec<&'static str> {
-    let weights: Vec<(&str, u32)> = WEIGHTS
-        .into_iter()
-        .filter(|(cause, _)| !built_only || !OTHER_CAUSES.contains(cause))
-        .collect();
-    let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
-    let mut faults = Vec::with_capacity(count);
-    for (cause, weight) in &weights {
-        let whole = count * *weight as usize / total as usize;
-        faults.extend(std::iter::repeat_n(*cause, whole));
-    }
-    while faults.len() < count {
-        let mut lot = rng.random_range(0..total);
-        for (cause, weight) in &weights {
-            if lot < *weight {
-                faults.push(*cause);
-                break;
-            }
-            lot -= weight;
-        }
-    }
-    faults
-}
+use super::org::Landscape;
+use super::{catalogue, faults_certificate, faults_profile, faults_sign_in};
+use crate::world::{DeviceStatus, Id, Mdm, UserStatus};
 
 /// Draws times around now.
 pub(super) struct Dice<'a> {
     pub now: DateTime<Utc>,
     pub rng: &'a mut StdRng,
+    pub land: &'a Landscape,
+    /// Sets machines up for others, and has none.
+    pub technician: &'a Id,
 }
 
 impl Dice<'_> {
@@ -86,6 +23,12 @@ impl Dice<'_> {
     pub(super) fn days_ago(&mut self, from: f64, to: f64) -> DateTime<Utc> {
         let days = self.rng.random_range(from..to);
         self.now - Duration::seconds((days * 86_400.0) as i64)
+    }
+
+    /// A time between so many days from now.
+    pub(super) fn days_from_now(&mut self, from: f64, to: f64) -> DateTime<Utc> {
+        let days = self.rng.random_range(from..to);
+        self.now + Duration::seconds((days * 86_400.0) as i64)
     }
 
     pub(super) fn chance(&mut self, share: f64) -> bool {
@@ -109,7 +52,7 @@ pub(super) fn apply(blueprint: &mut Blueprint, dice: &mut Dice<'_>) {
             // The owner stays healthy; the fault belongs to another user or an older record.
             blueprint.accounts[0].cause = "healthy";
         }
-        _ => blueprint.accounts[0].managed = false,
+        _ => blueprint.accounts[0].managed = catalogue::is_advisory(cause),
     }
     match cause {
         "mdm_not_enrolled" => not_enrolled(blueprint),
@@ -237,8 +180,18 @@ pub(super) fn apply(blueprint: &mut Blueprint, dice: &mut Dice<'_>) {
             fresh_unbound_certificate(blueprint, dice);
             blueprint.ov_blind = true;
         }
-        other => extras::apply(other, blueprint, dice),
+        other => {
+            let known = faults_profile::apply(other, blueprint, dice)
+                || faults_certificate::apply(other, blueprint, dice)
+                || faults_sign_in::apply(other, blueprint, dice);
+            assert!(known, "the simulator cannot build {other}");
+        }
     }
+}
+
+/// Whatever certificates there are, no sign-in ever attested anything.
+pub(super) fn never_attests(blueprint: &mut Blueprint) {
+    blueprint.silent_since = Some(DateTime::<Utc>::MIN_UTC);
 }
 
 /// The machine has one certificate, delivered with its profile at that time.

@@ -4,17 +4,21 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::assemble::Builder;
 use super::blueprint::{Account, Blueprint};
-use crate::world::{Actor, DeviceStatus, Id, Issuer, LogDevice, Target};
+use crate::world::{Actor, DeviceStatus, Id, Issuer, LogDevice, MachineKey, Method, Probe, Target};
+
+/// The API token of the job that clears old records away.
+const CLEAN_UP_TOKEN: &str = "00Tcleanupjob0acme00";
 
 impl Builder {
     pub(super) fn put_history(
         &mut self,
         blueprint: &Blueprint,
+        machine: MachineKey,
         device: Option<&Id>,
         certificates: &[Id],
     ) {
         self.certificate_history(blueprint, certificates);
-        self.deleted_record_history(blueprint, certificates);
+        self.deleted_record_history(blueprint, machine);
         let Some(device) = device else { return };
         self.lifecycle_history(blueprint, device);
         for (index, account) in blueprint.accounts.iter().enumerate() {
@@ -62,24 +66,26 @@ impl Builder {
         }
     }
 
-    fn deleted_record_history(&mut self, blueprint: &Blueprint, certificates: &[Id]) {
+    fn deleted_record_history(&mut self, blueprint: &Blueprint, machine: MachineKey) {
         let Some(deleted) = blueprint.deleted_record else {
             return;
         };
-        let record = certificates
-            .iter()
-            .filter_map(|serial| self.state.certificates.get(serial)?.bound.clone())
-            .find(|bound| self.state.deleted_devices.contains_key(bound));
-        let Some(record) = record else { return };
+        let mut deleted_records = self.state.deleted_devices.values();
+        let Some(record) = deleted_records
+            .find(|record| record.machine == Some(machine))
+            .map(|record| record.id.clone())
+        else {
+            return;
+        };
+        let actor = match blueprint.deleted_by_job {
+            true => Actor::Token(CLEAN_UP_TOKEN),
+            false => Actor::Admin,
+        };
         let target = || vec![Target::Device(record.clone())];
         let before = deleted - Duration::minutes(2);
-        self.add(
-            before,
-            "device.lifecycle.deactivate",
-            Actor::Admin,
-            target(),
-        );
-        self.add(deleted, "device.lifecycle.delete", Actor::Admin, target());
+        let deactivate = "device.lifecycle.deactivate";
+        self.add(before, deactivate, actor.clone(), target());
+        self.add(deleted, "device.lifecycle.delete", actor, target());
     }
 
     fn lifecycle_history(&mut self, blueprint: &Blueprint, device: &Id) {
@@ -87,7 +93,14 @@ impl Builder {
             return;
         };
         let target = || vec![Target::Device(device.clone())];
+        if record.imported {
+            return;
+        }
         let owner = Actor::User(blueprint.accounts[0].person.clone());
+        for at in &blueprint.enrolments {
+            let kind = "device.enrollment.create";
+            self.add(*at, kind, owner.clone(), target());
+        }
         self.add(record.created, "device.enrollment.create", owner, target());
         for account in &blueprint.accounts {
             let actor = Actor::User(account.person.clone());
@@ -120,19 +133,39 @@ impl Builder {
                 continue;
             }
             let managed = blueprint.attested(index, *at);
-            let events = self.state.fastpass_events(&account.person, device, managed);
+            let used = match blueprint.computer.probe {
+                Probe::LinkOnly => Method::FastPassByLink,
+                Probe::Works | Probe::Blocked => Method::FastPass,
+            };
+            let app = match &account.app {
+                Some(app) => app.clone(),
+                None => self.state.targets.sign_in_app.as_str().into(),
+            };
+            let person = &account.person;
+            let events = self
+                .state
+                .fastpass_events(person, device, managed, &app, used);
             let count = if self.large { 1 } else { events.len() };
             for mut event in events.into_iter().take(count) {
                 event.published = *at;
                 self.events.push(event);
             }
         }
+        self.device_session_history(account, device);
+        let client = self.state.client_of(device);
         let user = || vec![Target::User(account.person.clone())];
+        let push = format!("opf{}", &account.person[3..]);
         for at in &account.push {
             let actor = Actor::User(account.person.clone());
-            if self.add(*at, "user.authentication.auth_via_mfa", actor, user())
+            let mut targets = user();
+            targets.push(Target::Enrolment {
+                id: push.as_str().into(),
+                used: Method::Push,
+            });
+            if self.add(*at, "user.authentication.auth_via_mfa", actor, targets)
                 && let Some(event) = self.events.last_mut()
             {
+                event.client = client;
                 event.factor = Some("OKTA_VERIFY_PUSH");
                 event.device = Some(LogDevice {
                     id: device.clone(),
@@ -146,6 +179,7 @@ impl Builder {
             if self.add(*at, "user.authentication.auth_via_mfa", actor, user())
                 && let Some(event) = self.events.last_mut()
             {
+                event.client = client;
                 event.factor = Some("SIGNED_NONCE");
                 event.outcome = "FAILURE";
                 event.reason = Some("INVALID_CREDENTIALS");
@@ -154,6 +188,34 @@ impl Builder {
                     managed: false,
                     registered: true,
                 });
+            }
+        }
+    }
+
+    /// Apps opened because the machine itself has a session (Device-Bound SSO).
+    fn device_session_history(&mut self, account: &Account, device: &Id) {
+        let Some(first) = account.by_device_session.first() else {
+            return;
+        };
+        let session: Id = format!("dvs{}", &device[3..]).into();
+        let client = self.state.client_of(device);
+        let actor = || Actor::User(account.person.clone());
+        let start = "user.device_session.start";
+        let app: Id = match &account.app {
+            Some(app) => app.clone(),
+            None => self.state.targets.sign_in_app.as_str().into(),
+        };
+        let mut events = vec![(*first, start, vec![Target::Device(device.clone())])];
+        for at in &account.by_device_session {
+            let targets = vec![Target::App(app.clone())];
+            events.push((*at, "user.authentication.sso", targets));
+        }
+        for (at, kind, targets) in events {
+            if self.add(at, kind, actor(), targets)
+                && let Some(event) = self.events.last_mut()
+            {
+                event.client = client;
+                event.device_session = Some(session.clone());
             }
         }
     }

@@ -4,9 +4,9 @@ use rand::RngExt;
 
 use super::ScriptedDevice;
 use super::assemble::Builder;
-use super::blueprint::Blueprint;
+use super::blueprint::{Blueprint, Installed};
 use super::names;
-use crate::world::{Machine, MachineKey, Mdm, OktaDevice, OsAccount, Platform, ScepHealth};
+use crate::world::{Machine, MachineKey, OktaDevice, OsAccount, Platform, ScepHealth};
 
 const PLACEHOLDER: &str = "To Be Filled By O.E.M.";
 
@@ -14,9 +14,11 @@ impl Builder {
     pub(super) fn put_machine(&mut self, blueprint: &Blueprint) -> MachineKey {
         let key = MachineKey(self.state.machines.len());
         let owner = self.state.people[&blueprint.accounts[0].person].clone();
-        let mac = blueprint.mdm == Mdm::Jamf;
+        let computer = &blueprint.computer;
+        let mac = computer.platform == Platform::MacOs;
         let serial = match (mac, blueprint.placeholder_serial) {
             (_, true) => PLACEHOLDER.to_owned(),
+            _ if computer.virtual_machine => virtual_serial(&self.state.ids.hex(32)),
             (true, false) => format!("C02{}", self.state.ids.serial(9)),
             (false, false) => format!("PF{}", self.state.ids.serial(6)),
         };
@@ -25,7 +27,9 @@ impl Builder {
         } else {
             format!("ACME-{}", self.state.ids.serial(8))
         };
-        let (maker, model, identifier) = if mac {
+        let (maker, model, identifier) = if computer.virtual_machine {
+            (names::VIRTUAL.0, names::VIRTUAL.1, names::VIRTUAL.1)
+        } else if mac {
             let (model, identifier) = names::MACS[self.rng().random_range(0..names::MACS.len())];
             ("Apple", model, identifier)
         } else {
@@ -42,19 +46,37 @@ impl Builder {
                 .to_owned(),
             last_logon: account.fastpass.last().copied(),
         });
-        let accounts: Vec<_> = accounts.collect();
+        let mut accounts: Vec<_> = accounts.collect();
+        // Who set the machine up has an account on it, the older one.
+        if let Some(person) = &blueprint.mdm_user {
+            let login = &self.state.people[person].login;
+            accounts.insert(
+                0,
+                OsAccount {
+                    person: person.clone(),
+                    name: login.split('@').next().unwrap_or("user").to_owned(),
+                    last_logon: Some(blueprint.mdm_enrolled),
+                },
+            );
+        }
+        // Two profiles of the system for the same person.
+        if computer.enrolled_in_other_os_profile
+            && let Some(mut second) = accounts.last().cloned()
+        {
+            second.name.push_str(".ACME");
+            accounts.push(second);
+        }
         let machine = Machine {
             key,
             name,
-            platform: if mac {
-                Platform::MacOs
-            } else {
-                Platform::Windows
-            },
+            platform: computer.platform,
             manufacturer: maker,
             model,
             model_identifier: identifier,
-            os_version: if mac { "15.7.1" } else { "10.0.26100.4061" }.to_owned(),
+            os_version: computer
+                .os_version
+                .unwrap_or(if mac { "15.7.1" } else { "10.0.26100.4061" })
+                .to_owned(),
             serial,
             udid: self.state.ids.guid().to_uppercase(),
             wifi_mac: mac_address(&self.state.ids.hex(12)),
@@ -62,13 +84,28 @@ impl Builder {
             jamf_ids: Vec::new(),
             intune_ids: Vec::new(),
             online: blueprint.online,
-            okta_verify: Some(if mac { "9.52.0" } else { "6.6.2.0" }.to_owned()),
+            okta_verify: match computer.okta_verify {
+                Installed::Present => Some(if mac { "9.52.0" } else { "6.6.2.0" }.to_owned()),
+                Installed::Version(version) => Some(version.to_owned()),
+                Installed::Missing => None,
+            },
             accounts,
             certificates: Vec::new(),
             profiles: Vec::new(),
-            scep: ScepHealth::Works,
+            scep: match blueprint.error_stays {
+                true => ScepHealth::Fails {
+                    times: u32::MAX,
+                    error: blueprint.error.clone(),
+                },
+                false => ScepHealth::Works,
+            },
             ov_blind_until: blueprint.ov_blind.then_some(self.state.now),
-            probe_blocked: blueprint.probe_blocked,
+            browser: computer.browser,
+            probe: computer.probe,
+            network: computer.network,
+            site: computer.site,
+            enrolled_in_other_os_profile: computer.enrolled_in_other_os_profile,
+            wrong_desktop_mode: computer.wrong_desktop_mode,
         };
         self.state.machines.push(machine);
         key
@@ -118,6 +155,16 @@ impl Builder {
             change(record);
         }
     }
+}
+
+/// `VMware-56 4d 4f 95 …`, as a VMware machine's firmware says.
+fn virtual_serial(hex: &str) -> String {
+    let mut text = "VMware-56 4d".to_owned();
+    for at in (4..32).step_by(2) {
+        text.push(if at == 16 { '-' } else { ' ' });
+        text.push_str(&hex[at..at + 2].to_lowercase());
+    }
+    text
 }
 
 fn mac_address(hex: &str) -> String {

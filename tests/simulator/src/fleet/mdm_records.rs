@@ -3,10 +3,10 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::assemble::{Builder, Missing};
-use super::blueprint::{Blueprint, Delivery, Placement};
+use super::blueprint::{Blueprint, Delivery};
 use crate::world::{
     Command, CommandKind, CommandState, Id, IntuneDevice, Inventory, JamfComputer, MachineKey, Mdm,
-    ProfileKey, ScepError, SeenCertificate, SeenProfile, Store,
+    Platform, ProfileKey, ScepError, SeenCertificate, SeenProfile, Store,
 };
 
 /// An error that goes away with the next exchange, in the words of Apple's URL loading.
@@ -14,6 +14,7 @@ pub(super) const TRANSIENT: ScepError = ScepError {
     domain: "NSURLErrorDomain",
     code: -1001,
     text: "The request timed out.",
+    issuance: "requestSubmitFailed",
 };
 
 impl Builder {
@@ -34,19 +35,10 @@ impl Builder {
             Mdm::Jamf => self.put_jamf_computer(blueprint, key, missing, nothing_seen),
             Mdm::Intune => self.put_intune_device(blueprint, key, missing, nothing_seen),
         };
-        if !blueprint.in_scope {
-            return;
-        }
-        let targets = &self.state.targets;
-        let group = match (blueprint.mdm, blueprint.placement) {
-            (Mdm::Jamf, Placement::Standard) => &targets.jamf_target_group,
-            (Mdm::Jamf, Placement::UserLevel) => &self.landscape.jamf_user_group,
-            (Mdm::Jamf, Placement::Shared) => &targets.jamf_machine_group,
-            (Mdm::Intune, Placement::Shared) => &targets.intune_machine_group,
-            (Mdm::Intune, _) => &targets.intune_target_group,
-        };
-        if let Some(group) = self.state.mdm_groups.get_mut(group) {
-            group.members.insert(member);
+        for group in self.groups_of(blueprint) {
+            if let Some(group) = self.state.mdm_groups.get_mut(&group) {
+                group.members.insert(member.clone());
+            }
         }
     }
 
@@ -63,7 +55,8 @@ impl Builder {
             .keys()
             .next_back()
             .map_or(1, |last| last + 1);
-        let owner = self.state.people[&blueprint.accounts[0].person].clone();
+        let owner = blueprint.mdm_user.as_ref();
+        let owner = self.state.people[owner.unwrap_or(&blueprint.accounts[0].person)].clone();
         let machine = self.state.machine_mut(key);
         machine.jamf_ids.push(id);
         let (serial, udid) = (machine.serial.clone(), machine.udid.clone());
@@ -112,15 +105,18 @@ impl Builder {
         let machine = self.state.machine_mut(key);
         machine.intune_ids.push(id.clone());
         let serial = machine.serial.clone();
+        let (mac, udid) = (machine.platform == Platform::MacOs, machine.udid.clone());
+        let user = blueprint.mdm_user.as_ref();
+        let user = user.unwrap_or(&blueprint.accounts[0].person);
         let entra_object_id = self.state.ids.guid();
         let device = IntuneDevice {
             id: id.clone(),
             machine: key,
             serial,
-            udid: None,
+            udid: mac.then_some(udid),
             entra_device_id: self.state.ids.guid(),
             entra_object_id: entra_object_id.clone(),
-            user: Some(blueprint.accounts[0].person.clone()),
+            user: (!blueprint.without_primary_user).then(|| user.clone()),
             shows_user: !missing.mdm_email,
             enrolled: blueprint.mdm_enrolled,
             last_sync: blueprint.last_contact,
@@ -133,6 +129,7 @@ impl Builder {
             management_state: "managed",
             mdm_certificate_expires: blueprint.mdm_enrolled + Duration::days(3_650),
             category: None,
+            unfit_for: Default::default(),
             inventory,
             states: Default::default(),
         };
@@ -144,10 +141,30 @@ impl Builder {
         &mut self,
         blueprint: &Blueprint,
         scep: ProfileKey,
-        trust: ProfileKey,
+        trust: Option<ProfileKey>,
         store: &Store,
     ) -> Vec<Command> {
         let mut commands = Vec::new();
+        let queued = blueprint.queue_since.into_iter().flat_map(|since| {
+            [
+                (since, CommandKind::ProfileList),
+                (since + Duration::hours(1), CommandKind::CertificateList),
+                (
+                    since + Duration::hours(26),
+                    CommandKind::Query("DEVICE_INFORMATION".to_owned()),
+                ),
+            ]
+        });
+        for (sent, kind) in queued {
+            commands.push(Command {
+                uuid: self.state.ids.guid(),
+                channel: None,
+                kind,
+                sent,
+                completed: None,
+                state: CommandState::Pending,
+            });
+        }
         let mut add = |builder: &mut Self, profile, at: DateTime<Utc>, state: CommandState| {
             let done = !matches!(state, CommandState::Pending | CommandState::NotNow);
             let channel = if profile == scep {
@@ -164,7 +181,7 @@ impl Builder {
                 state,
             });
         };
-        if blueprint.in_scope {
+        if let Some(trust) = trust {
             let at = blueprint.mdm_enrolled + Duration::minutes(20);
             add(self, trust, at, CommandState::Acknowledged);
         }
@@ -172,9 +189,12 @@ impl Builder {
             add(self, scep, at, CommandState::Error(TRANSIENT));
         }
         match blueprint.delivery {
-            Delivery::None => {}
+            // Jamf knows neither conflicts nor profiles that do not fit.
+            Delivery::None | Delivery::Conflict(_) | Delivery::NotApplicable(_) => {}
             Delivery::Pending(at) => add(self, scep, at, CommandState::Pending),
-            Delivery::Failed(at) => add(self, scep, at, CommandState::Error(TRANSIENT)),
+            Delivery::Failed(at) => {
+                add(self, scep, at, CommandState::Error(blueprint.error.clone()));
+            }
             Delivery::Installed(at) => add(self, scep, at, CommandState::Acknowledged),
         }
         commands
@@ -187,6 +207,7 @@ impl Builder {
         key: MachineKey,
         serials: &[Id],
         store: &Store,
+        scep: ProfileKey,
     ) -> Inventory {
         let taken = blueprint.inventory;
         let machine = self.state.machine(key);
@@ -198,6 +219,7 @@ impl Builder {
             .map(|(_, serial)| SeenCertificate {
                 serial: serial.clone(),
                 store: store.clone(),
+                profile: Some(scep),
             })
             .collect();
         let profiles = machine

@@ -3,14 +3,18 @@
 
 mod assemble;
 mod blueprint;
+mod catalogue;
 mod causes;
 mod certificates;
-mod extras;
+mod faults_certificate;
+mod faults_profile;
+mod faults_sign_in;
 mod history;
 mod machines;
 mod mdm_records;
 mod names;
 mod neighbours;
+mod oddities;
 mod okta_records;
 mod org;
 mod org_mdm;
@@ -115,7 +119,8 @@ impl FleetOptions {
 pub struct ScriptedDevice {
     /// A catalogue name of this simulator, or `healthy`.
     pub cause: String,
-    /// Where it is enrolled; decides the platform.
+    /// Where it is enrolled; decides the platform. A fault that only one MDM's machines can have
+    /// brings its own.
     pub mdm: Mdm,
     /// The owner's login; a new person when none.
     pub owner: Option<String>,
@@ -180,7 +185,14 @@ pub(crate) fn generate(
     let (state, landscape) = org::set_up(seed, now, options, ledger);
     let mut builder = Builder::new(state, landscape, options.clone(), devices);
     let stuck = (devices as f64 * options.stuck_share).round() as usize;
-    let mut faults = causes::shares(stuck, options.built_causes_only, builder.rng());
+    let mut faults = catalogue::shares(stuck, options.built_causes_only, builder.rng());
+    let scripted = options.scripted.iter().map(|device| device.cause.as_str());
+    builder.walled_in = faults
+        .iter()
+        .copied()
+        .chain(scripted)
+        .filter(|cause| *cause == "ca_scep_unreachable_from_device")
+        .count();
     // Faults are strewn over the fleet, so that ids and batches do not give them away.
     let mut places = vec![None; devices.saturating_sub(faults.len())];
     for fault in faults.drain(..) {
@@ -190,13 +202,19 @@ pub(crate) fn generate(
     for place in places {
         let mac = builder.rng().random_bool(options.mac_share);
         let mdm = if mac { Mdm::Jamf } else { Mdm::Intune };
-        builder.machine(place.unwrap_or("healthy"), mdm, None);
+        let cause = place.unwrap_or("healthy");
+        builder.machine(cause, catalogue::mdm_for(cause, mdm), None);
     }
     if options.near_neighbours {
         neighbours::build(&mut builder, devices);
     }
     for scripted in &options.scripted {
-        builder.machine(known(&scripted.cause), scripted.mdm, Some(scripted));
+        let cause = known(&scripted.cause);
+        builder.machine(
+            cause,
+            catalogue::mdm_for(cause, scripted.mdm),
+            Some(scripted),
+        );
     }
     builder.phones((devices as f64 * options.phones).round() as usize);
     builder.finish()
@@ -204,9 +222,9 @@ pub(crate) fn generate(
 
 /// The catalogue's own text for a name.
 fn known(cause: &str) -> &'static str {
-    BUILT_CAUSES
+    catalogue::ENTRIES
         .iter()
-        .chain(&causes::OTHER_CAUSES)
+        .map(|(name, ..)| name)
         .chain(&["healthy"])
         .find(|name| **name == cause)
         .unwrap_or_else(|| panic!("the simulator cannot build {cause}"))

@@ -39,3 +39,6 @@ pub(super) const PCS: [(&str, &str); 4] = [
     ("HP", "EliteBook 840 G10"),
     ("Microsoft Corporation", "Surface Laptop 5"),
 ];
+
+/// Manufacturer and model of virtual machines.
+pub(super) const VIRTUAL: (&str, &str) = ("VMware, Inc.", "VMware20,1");

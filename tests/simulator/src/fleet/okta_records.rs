@@ -40,18 +40,21 @@ impl Builder {
         let id = self.state.ids.okta("guo");
         let mut record = self.okta_record(id.clone(), key, plan.created, missing);
         record.status = plan.status;
-        if blueprint.serial_in_okta == SerialShown::Odd {
-            record.serial = record.serial.map(|serial| spaced(&serial));
+        record.registered = !plan.imported;
+        match blueprint.serial_in_okta {
+            SerialShown::Same => {}
+            SerialShown::Odd => record.serial = record.serial.map(|serial| spaced(&serial)),
+            SerialShown::Missing => (record.serial, record.udid) = (None, None),
         }
         let used = blueprint
             .accounts
             .iter()
-            .flat_map(|account| &account.fastpass);
+            .flat_map(|account| account.fastpass.iter().chain(&account.by_device_session));
         record.last_updated = used
             .copied()
             .chain(plan.changed)
             .fold(plan.created, DateTime::max);
-        if plan.status != DeviceStatus::Deactivated {
+        if plan.status != DeviceStatus::Deactivated && !plan.imported {
             for account in &blueprint.accounts {
                 let last = account.fastpass.last().copied();
                 let mut link = self.link(
@@ -155,7 +158,9 @@ impl Builder {
             manufacturer: machine.manufacturer.to_owned(),
             model: machine.model.to_owned(),
             os_version: (!missing.okta_os_version).then(|| machine.os_version.clone()),
-            serial: (!missing.okta_serial).then(|| machine.serial.clone()),
+            // Okta Verify leaves the prefix out that an MDM shows.
+            serial: (!missing.okta_serial)
+                .then(|| machine.serial.trim_start_matches("VMware-").to_owned()),
             udid: (!missing.okta_udid).then(|| machine.udid.clone()),
             sid: windows.then_some(sid),
             imei: None,

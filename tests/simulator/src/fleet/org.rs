@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Duration, Utc};
 
 use super::FleetOptions;
+use super::oddities::{Assignment, OddSso, Oddity};
+use super::org_okta::Audience;
 use crate::ledger::Ledger;
-use crate::world::{GroupKind, Id, Ids, OktaVerify, Org, Pki, ProfileKey, RepairTargets, State};
+use crate::world::{
+    GroupKind, Id, Ids, Mdm, OktaVerify, Org, Pki, ProfileKey, RepairTargets, State,
+};
 
 /// Keys of the parts that the generator refers to.
 #[derive(Clone, Debug)]
@@ -26,8 +30,19 @@ pub(super) struct Landscape {
     pub intune_scep_machine: ProfileKey,
     pub intune_trust: ProfileKey,
     pub intune_wifi: ProfileKey,
+    /// Odd profiles that were needed so far.
+    pub oddities: BTreeMap<(Mdm, Oddity), Assignment>,
+    pub odd_sso: Option<OddSso>,
+    /// Whom a rule without any condition on devices lets in first.
+    pub unconditional_group: Id,
+    /// Whom only a rule for registered devices that are not managed takes in.
+    pub registered_only_group: Id,
+    /// An app whose policy asks nothing of devices.
+    pub unmapped_app: Id,
 }
 
+/// When the consoles were set up.
+pub(super) const SET_UP_BEFORE: Duration = Duration::days(800);
 const SUBDOMAIN: &str = "acme";
 
 /// An empty company with its consoles set up.
@@ -47,6 +62,7 @@ pub(super) fn set_up(
         company: "Acme",
         tenant_id,
         pki,
+        own_authority: Default::default(),
         enrolments_api: options.enrolments_api,
         ca_api: options.ca_api.into(),
         issue_events: options.pki_issue_events,
@@ -96,14 +112,22 @@ pub(super) fn set_up(
     };
     let mut admin = Admin {
         state: &mut state,
-        since: now - Duration::days(800),
+        since: now - SET_UP_BEFORE,
     };
     let everyone = admin.okta_group("Everyone", GroupKind::BuiltIn, true);
     let employees = admin.okta_group("All employees", GroupKind::Okta, true);
     let fastpass_group = admin.okta_group("Okta FastPass users", GroupKind::Okta, false);
     let contractors = admin.okta_group("Contractors on managed devices", GroupKind::Okta, true);
     admin.okta_group("Domain Users", GroupKind::App, true);
-    admin.policies(&employees, &fastpass_group, &contractors);
+    let unconditional_group = admin.okta_group("Build engineers", GroupKind::Okta, true);
+    let registered_only_group = admin.okta_group("Field partners", GroupKind::Okta, true);
+    let unmapped_app = admin.policies(&Audience {
+        employees: employees.clone(),
+        fastpass: fastpass_group.clone(),
+        contractors: contractors.clone(),
+        unconditional: unconditional_group.clone(),
+        registered_only: registered_only_group.clone(),
+    });
     let jamf = admin.jamf();
     let intune = admin.intune();
     state.targets.fastpass_group = fastpass_group.to_string();
@@ -123,6 +147,11 @@ pub(super) fn set_up(
         intune_scep: intune[1],
         intune_scep_machine: intune[2],
         intune_wifi: intune[3],
+        oddities: BTreeMap::new(),
+        odd_sso: None,
+        unconditional_group,
+        registered_only_group,
+        unmapped_app,
     };
     (state, landscape)
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::org::Admin;
 use crate::world::{
-    Category, Issuer, Level, Mdm, MdmGroup, Profile, ProfileKey, ProfileKind, Scope, Script,
-    SsoExtension,
+    Category, Issuer, Level, Mdm, MdmGroup, Platform, Profile, ProfileKey, ProfileKind, Scope,
+    Script, SsoExtension,
 };
 
 impl Admin<'_> {
-    fn group(&mut self, mdm: Mdm, name: &str, smart: bool) -> String {
+    pub(super) fn group(&mut self, mdm: Mdm, name: &str, smart: bool) -> String {
         let id = match mdm {
             Mdm::Jamf => (self.state.mdm_groups.len() + 11).to_string(),
             Mdm::Intune => self.state.ids.guid(),
@@ -26,7 +26,7 @@ impl Admin<'_> {
         id
     }
 
-    fn profile(
+    pub(super) fn profile(
         &mut self,
         mdm: Mdm,
         name: &str,
@@ -34,6 +34,10 @@ impl Admin<'_> {
         level: Level,
         scope: Scope,
     ) -> ProfileKey {
+        let platform = match mdm {
+            Mdm::Jamf => Platform::MacOs,
+            Mdm::Intune => Platform::Windows,
+        };
         let key = ProfileKey(self.state.profiles.len());
         let uuid = self.state.ids.guid();
         let id = match mdm {
@@ -45,6 +49,7 @@ impl Admin<'_> {
             mdm,
             id,
             name: name.to_owned(),
+            platform,
             kind,
             level,
             identifier: uuid.to_uppercase(),
@@ -54,12 +59,13 @@ impl Admin<'_> {
             version: 1,
             scope,
             deleted: false,
+            conflicts_with: None,
         });
         key
     }
 
     /// The attestation authority's certificate, as the console offers it for download.
-    fn trust(&self) -> ProfileKind {
+    pub(super) fn trust(&self) -> ProfileKind {
         let ski = self.state.org.pki.attestation().instance.clone();
         ProfileKind::TrustedCertificate { ski }
     }
@@ -182,7 +188,7 @@ impl Admin<'_> {
     }
 }
 
-fn scep(trusted: Option<ProfileKey>, redistribute_days: Option<u32>) -> ProfileKind {
+pub(super) fn scep(trusted: Option<ProfileKey>, redistribute_days: Option<u32>) -> ProfileKind {
     ProfileKind::Scep {
         all_apps_access: true,
         may_sign: true,
@@ -191,5 +197,7 @@ fn scep(trusted: Option<ProfileKey>, redistribute_days: Option<u32>) -> ProfileK
         key_bits: 2048,
         client_auth: true,
         redistribute_days,
+        key_storage: "useTpmKspOtherwiseUseSoftwareKsp",
+        subject: None,
     }
 }

@@ -5,6 +5,15 @@ use std::collections::BTreeSet;
 use super::org::Admin;
 use crate::world::{App, GroupKind, Id, OktaGroup, Policy, Rule};
 
+/// The groups that rules and apps name.
+pub(super) struct Audience {
+    pub employees: Id,
+    pub fastpass: Id,
+    pub contractors: Id,
+    pub unconditional: Id,
+    pub registered_only: Id,
+}
+
 const EVERY_SIGN_IN: &str = "PT0S";
 const ONCE_PER_SESSION: &str = "PT43800H";
 
@@ -25,11 +34,19 @@ impl Admin<'_> {
         id
     }
 
-    pub(super) fn policies(&mut self, employees: &Id, fastpass_group: &Id, contractors: &Id) {
-        let mut managed = self.rule("Managed devices", 1);
+    /// Sets the policies and apps up. Answers an app whose policy asks nothing of devices.
+    pub(super) fn policies(&mut self, audience: &Audience) -> Id {
+        let employees = &audience.employees;
+        let mut unconditional = self.rule("Build systems", 1);
+        unconditional.include_groups = vec![audience.unconditional.clone()];
+        let mut registered_only = self.rule("Registered, not managed", 3);
+        registered_only.registered = Some(true);
+        registered_only.managed = Some(false);
+        registered_only.include_groups = vec![audience.registered_only.clone()];
+        let mut managed = self.rule("Managed devices", 2);
         managed.registered = Some(true);
         managed.managed = Some(true);
-        managed.include_groups = vec![fastpass_group.clone(), contractors.clone()];
+        managed.include_groups = vec![audience.fastpass.clone(), audience.contractors.clone()];
         managed.phishing_resistant = true;
         // The check asks anew at every sign-in, so that it always meets FastPass.
         managed.reauthenticate_in = EVERY_SIGN_IN;
@@ -38,7 +55,7 @@ impl Admin<'_> {
         let protected = self.policy(
             "Managed desktops",
             "ACCESS_POLICY",
-            vec![managed, catch_all],
+            vec![unconditional, managed, registered_only, catch_all],
         );
         let catch_all = self.catch_all();
         let basic = self.policy("Any two factors", "ACCESS_POLICY", vec![catch_all]);
@@ -51,7 +68,7 @@ impl Admin<'_> {
         for label in ["Salesforce", "GitHub Enterprise", "Workday"] {
             self.app("saml_2_0", label, &protected, employees);
         }
-        self.app("oidc_client", "Cafeteria menu", &basic, employees);
+        self.app("oidc_client", "Cafeteria menu", &basic, employees)
     }
 
     fn rule(&mut self, name: &str, priority: u32) -> Rule {

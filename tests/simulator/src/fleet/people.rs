@@ -19,6 +19,11 @@ impl Builder {
             {
                 group.members.remove(&account.person);
             }
+            for group in &account.groups {
+                if let Some(group) = groups.get_mut(group) {
+                    group.members.insert(account.person.clone());
+                }
+            }
             if account.contractor
                 && let Some(group) = groups.get_mut(&self.landscape.contractors)
             {
@@ -28,6 +33,9 @@ impl Builder {
             // Without a sign-in on this machine, people still sign in elsewhere.
             let elsewhere = self.state.now - Duration::hours(self.rng.random_range(4..60));
             if let Some(person) = self.state.people.get_mut(&account.person) {
+                if account.app.is_some() {
+                    person.habit_app.clone_from(&account.app);
+                }
                 if account.status != UserStatus::Active {
                     person.status = account.status;
                 }
@@ -90,6 +98,7 @@ impl Builder {
             push_factor: Some(created + Duration::days(1)),
             persona: self.persona(),
             on_slack: self.rng.random_bool(0.97),
+            habit_app: None,
             times_asked: 0,
         };
         self.state.people.insert(id.clone(), person);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 use super::assemble::{Builder, Missing};
 use super::blueprint::{Blueprint, Delivery, SerialShown};
 use super::truth::{BUILT_CAUSES, Shown, Truth, judge};
-use crate::world::{DeviceStatus, Id, MachineKey, Mdm, State};
+use crate::world::{DeviceStatus, Id, MachineKey, Mdm, Platform, Probe, State};
 
 impl Builder {
     pub(super) fn note_truths(
@@ -24,14 +24,16 @@ impl Builder {
                 Some(reason) => (false, reason.to_owned()),
                 None => judge(account.cause, &shown),
             };
-            let linked = blueprint
-                .record
-                .is_none_or(|record| record.status != DeviceStatus::Deactivated);
+            let linked = blueprint.record.is_none_or(|record| {
+                record.status != DeviceStatus::Deactivated && !record.imported
+            });
             self.truths.push(Truth {
                 device_id: device.map(ToString::to_string),
                 user_id: linked.then(|| account.person.to_string()),
                 serial: serial.clone(),
                 cause: account.cause,
+                also: self.also(blueprint, account.cause, &shown),
+                incident: blueprint.incident.filter(|_| account.cause != "healthy"),
                 built: account.cause == "healthy" || BUILT_CAUSES.contains(&account.cause),
                 decidable,
                 why,
@@ -50,6 +52,8 @@ impl Builder {
                 user_id: Some(blueprint.accounts[0].person.to_string()),
                 serial,
                 cause: "okta_duplicate_records",
+                also: Vec::new(),
+                incident: None,
                 built: true,
                 decidable,
                 why,
@@ -57,12 +61,28 @@ impl Builder {
         }
     }
 
+    /// What else is true of an account: a machine in an MDM whose Okta record cannot be matched to it.
+    fn also(&self, blueprint: &Blueprint, cause: &'static str, shown: &Shown) -> Vec<&'static str> {
+        let mut also = match cause == blueprint.cause {
+            true => blueprint.also.clone(),
+            false => Vec::new(),
+        };
+        let identity = "identity_serial_missing_or_mismatch";
+        let nameless = blueprint.enrolled_in_mdm && !shown.strong_match;
+        if nameless && cause != "healthy" && cause != identity {
+            also.push(identity);
+        }
+        also
+    }
+
     fn shown(&self, blueprint: &Blueprint, account: usize, missing: Missing) -> Shown {
         let log_begins = self.state.now - Duration::hours(90 * 24 - 6);
         let serial = !missing.okta_serial
             && !blueprint.placeholder_serial
             && blueprint.serial_in_okta != SerialShown::Missing;
-        let udid = blueprint.mdm == Mdm::Jamf && !missing.okta_udid;
+        let udid = blueprint.computer.platform == Platform::MacOs
+            && !missing.okta_udid
+            && blueprint.serial_in_okta != SerialShown::Missing;
         let newest = blueprint.certificates.last();
         let person = &blueprint.accounts[account];
         let changes = [
@@ -72,6 +92,11 @@ impl Builder {
         ];
         let expected_issue = newest.map(|plan| plan.issued).or(blueprint.delivery.at());
         let last_fastpass = person.fastpass.last();
+        let after_certificate = |times: &[DateTime<Utc>]| {
+            let issued = newest.map(|plan| plan.issued);
+            let mut times = times.iter().filter(|at| **at > log_begins);
+            times.any(|at| issued.is_some_and(|issued| issued < *at))
+        };
         Shown {
             strong_match: blueprint.enrolled_in_mdm && (serial || udid),
             identified: if blueprint.record.is_some() {
@@ -105,6 +130,12 @@ impl Builder {
                     .record
                     .is_some_and(|record| record.status == DeviceStatus::Created),
             duplicate_visible: serial,
+            other_factor_logged: after_certificate(&person.push),
+            attempt_logged: after_certificate(&person.failed)
+                || (blueprint.computer.probe == Probe::LinkOnly
+                    && after_certificate(&person.fastpass)),
+            candidate_visible: blueprint.enrolled_in_mdm && !missing.mdm_email,
+            walled_in: self.walled_in,
         }
     }
 

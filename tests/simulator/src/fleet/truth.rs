@@ -4,29 +4,67 @@
 use serde::Serialize;
 
 /// The catalogue entries that the product is expected to name.
-pub const BUILT_CAUSES: [&str; 22] = [
-    "mdm_not_enrolled",
-    "mdm_not_checking_in",
-    "mdm_enrolment_broken",
-    "profile_not_in_scope",
-    "profile_pending",
-    "profile_failed",
-    "profile_installed_no_cert",
-    "cert_missing",
-    "cert_expired",
-    "cert_unused_revoked_90d",
-    "cert_revoked_by_device_deletion",
-    "ov_not_enrolled",
-    "ov_registration_incomplete",
+pub const BUILT_CAUSES: [&str; 60] = [
     "fastpass_no_signin_since_cert",
-    "policy_user_out_of_scope",
-    "okta_device_suspended",
-    "okta_device_deactivated",
+    "cert_expired",
+    "mdm_not_enrolled",
+    "profile_not_in_scope",
+    "mdm_not_checking_in",
+    "profile_pending",
+    "ov_registration_incomplete",
+    "mdm_enrolment_broken",
+    "ov_not_enrolled",
+    "profile_installed_no_cert",
     "okta_duplicate_records",
-    "okta_record_stale",
-    "okta_search_stale_read",
+    "profile_failed",
+    "cert_revoked_by_device_deletion",
+    "cert_unused_revoked_90d",
+    "fastpass_other_factor_used",
+    "fastpass_probe_blocked",
     "shared_user_store_only",
+    "okta_record_stale",
+    "cert_missing",
+    "policy_user_out_of_scope",
     "unexplained",
+    "okta_device_suspended",
+    "okta_search_stale_read",
+    "okta_device_deactivated",
+    "cert_key_inaccessible_macos",
+    "cert_key_inaccessible_windows",
+    "cert_wrong_store",
+    "ov_not_installed",
+    "ov_enrolment_orphaned",
+    "cert_expiring_soon",
+    "cert_duplicates",
+    "cert_wrong_issuer",
+    "cert_bound_to_other_device",
+    "identity_serial_missing_or_mismatch",
+    "profile_dependency_group_mismatch",
+    "ov_outdated",
+    "record_imported_not_registered",
+    "mdm_push_channel_down",
+    "intune_mac_renewal_window_missed",
+    "os_unsupported",
+    "vm_or_vdi",
+    "profile_conflict",
+    "profile_not_applicable",
+    "ca_scep_unreachable_from_device",
+    "policy_app_not_mapped",
+    "ssoext_missing",
+    "mdm_user_licence_or_affinity_lost",
+    "ca_wrong_scep_purpose",
+    "policy_rule_shadowed",
+    "ssoext_wrong_hosts",
+    "ssoext_wrong_payload",
+    "ca_challenge_unprintable_windows",
+    "ca_trusted_cert_profile_mismatch",
+    "ca_template_key_usage_wrong",
+    "ca_subject_template_wrong",
+    "ca_chain_missing_on_device",
+    "policy_registered_not_managed_rule",
+    "shared_same_account_many_profiles",
+    "cert_not_yet_valid_or_clock_skew",
+    "ssoext_conflict",
 ];
 
 /// What is really the matter with one device-user, or with a record that has none.
@@ -40,6 +78,10 @@ pub struct Truth {
     pub serial: String,
     /// A catalogue name, or `healthy`.
     pub cause: &'static str,
+    /// Further entries that the same facts make true: to name one of them is not wrong.
+    pub also: Vec<&'static str>,
+    /// The incident that it is part of.
+    pub incident: Option<&'static str>,
     /// Whether the product is expected to know this entry.
     pub built: bool,
     /// Whether the wire shows enough to name it.
@@ -74,7 +116,18 @@ pub(super) struct Shown {
     pub registration_visible: bool,
     /// Both records of a duplicate show the serial.
     pub duplicate_visible: bool,
+    /// A sign-in with another factor after the certificate stands in the log.
+    pub other_factor_logged: bool,
+    /// A FastPass attempt after the certificate that failed, or that went by a link, stands in the log.
+    pub attempt_logged: bool,
+    /// The MDM shows whose machine it is, so that a record without identifiers has one candidate.
+    pub candidate_visible: bool,
+    /// How many machines behind the same wall failed the same way, this one included.
+    pub walled_in: usize,
 }
+
+/// From so many on, failures of one site are a cluster.
+const CLUSTER: usize = 3;
 
 /// Whether the wire shows enough to name `cause`, and why.
 ///
@@ -96,48 +149,118 @@ pub(super) struct Shown {
 ///   within the log.
 /// - `fastpass_no_signin_since_cert`: the certificate is known from the inventory or from its issue in
 ///   the log; the log covers everything since, because it is younger than 91 days.
-/// - `policy_user_out_of_scope`, `shared_user_store_only`, `unexplained` and every entry outside the
-///   built set: everything before them in the chain must be shown to be whole, so a strong match, the
-///   certificate in a newer inventory, and for the last a failed sign-in after it.
+/// - `ca_challenge_unprintable_windows`, `ca_trusted_cert_profile_mismatch`,
+///   `profile_dependency_group_mismatch`, `profile_not_applicable`, `profile_conflict`,
+///   `mdm_push_channel_down`, `mdm_user_licence_or_affinity_lost`: a strong match; the MDM's words and its
+///   profiles say it.
+/// - `ca_scep_unreachable_from_device`: besides the words of the error, others at the same site.
+/// - `cert_expiring_soon`, `ca_subject_template_wrong`, `cert_not_yet_valid_or_clock_skew`,
+///   `intune_mac_renewal_window_missed`, `ca_wrong_scep_purpose`: the listed certificate.
+/// - `ov_not_installed`, `ov_enrolment_orphaned`: as `ov_not_enrolled`; the second with its deletion in
+///   the log.
+/// - `identity_serial_missing_or_mismatch`: the MDM's record names the same user.
+/// - `record_imported_not_registered`: Okta alone says it.
+/// - `fastpass_other_factor_used`, `fastpass_probe_blocked`, `ssoext_*`: the certificate, and the sign-ins
+///   or attempts after it. What two SSO extensions do to each other is not documented, so nothing proves
+///   `ssoext_conflict`.
+/// - `cert_duplicates`: as for other revocations, the end of the newest within the log.
+/// - All others: everything before them in the chain must be shown to be whole, so a strong match, the
+///   certificate in a newer inventory, and a sign-in after it that attested nothing.
 pub(super) fn judge(cause: &str, shown: &Shown) -> (bool, String) {
-    let certificate_seen = shown.strong_match && shown.certificates && shown.inventory_newer;
-    let missing = match cause {
+    match missing(cause, shown) {
+        None => (true, "every fact it rests on is on the wire".to_owned()),
+        Some(missing) => (false, missing.to_owned()),
+    }
+}
+
+const OLD_INVENTORY: &str = "the inventory is older than the profile's last event";
+const NO_ATTEMPT: &str = "no sign-in after the certificate stands in the log";
+
+/// What the wire lacks to name `cause`.
+fn missing(cause: &str, shown: &Shown) -> Option<&'static str> {
+    match cause {
         "healthy"
         | "okta_device_suspended"
         | "okta_device_deactivated"
-        | "okta_search_stale_read" => None,
+        | "okta_search_stale_read"
+        | "record_imported_not_registered" => return None,
         "okta_duplicate_records" => {
-            (!shown.duplicate_visible).then_some("one of the records does not show its serial")
+            return (!shown.duplicate_visible)
+                .then_some("one of the records does not show its serial");
         }
-        "ov_not_enrolled" | "mdm_not_enrolled" => {
-            (!shown.identified).then_some("the serial is missing or a placeholder")
+        "ov_not_enrolled" | "ov_not_installed" | "mdm_not_enrolled" => {
+            return (!shown.identified).then_some("the serial is missing or a placeholder");
         }
-        "ov_registration_incomplete" => (!shown.registration_visible && !shown.only_device)
-            .then_some("another device of the user puts the factor into the list"),
-        _ if !shown.strong_match => Some("Okta's record and the MDM's share no identifier"),
+        "ov_enrolment_orphaned" => {
+            return match shown.identified {
+                false => Some("the serial is missing or a placeholder"),
+                true => (!shown.end_logged).then_some("the deletion is older than the log"),
+            };
+        }
+        "ov_registration_incomplete" => {
+            return (!shown.registration_visible && !shown.only_device)
+                .then_some("another device of the user puts the factor into the list");
+        }
+        "identity_serial_missing_or_mismatch" => {
+            return (!shown.candidate_visible).then_some("nothing names the machine's record");
+        }
+        _ if !shown.strong_match => return Some("Okta's record and the MDM's share no identifier"),
         "mdm_not_checking_in"
         | "mdm_enrolment_broken"
         | "profile_not_in_scope"
         | "profile_failed"
-        | "okta_record_stale" => None,
-        "profile_pending" => (!shown.pending_long).then_some("pending for less than a day"),
-        "fastpass_no_signin_since_cert" if shown.issue_logged => (!shown.inventory_newer)
-            .then_some("the inventory is older than the profile's last event"),
-        _ if !shown.certificates => Some("the MDM does not list certificates"),
-        _ if !certificate_seen => Some("the inventory is older than the profile's last event"),
+        | "okta_record_stale"
+        | "ca_challenge_unprintable_windows"
+        | "ca_trusted_cert_profile_mismatch"
+        | "profile_dependency_group_mismatch"
+        | "profile_not_applicable"
+        | "profile_conflict"
+        | "mdm_push_channel_down"
+        | "mdm_user_licence_or_affinity_lost" => return None,
+        "ca_scep_unreachable_from_device" => {
+            return (shown.walled_in < CLUSTER).then_some("too few failed at the same site");
+        }
+        "profile_pending" => {
+            return (!shown.pending_long).then_some("pending for less than a day");
+        }
+        "ssoext_conflict" => return Some("what two SSO extensions do to each other is unknown"),
+        "fastpass_no_signin_since_cert" if shown.issue_logged => {
+            return (!shown.inventory_newer).then_some(OLD_INVENTORY);
+        }
+        _ => {}
+    }
+    missing_of_certificate(cause, shown)
+}
+
+/// As [`missing`], for what rests on a listed certificate.
+fn missing_of_certificate(cause: &str, shown: &Shown) -> Option<&'static str> {
+    if !shown.certificates {
+        return Some("the MDM does not list certificates");
+    }
+    if !shown.inventory_newer {
+        return Some(OLD_INVENTORY);
+    }
+    match cause {
         "profile_installed_no_cert" | "cert_missing" => {
             (!shown.issue_logged).then_some("the log would not show whether one was issued")
         }
-        "cert_unused_revoked_90d" | "cert_revoked_by_device_deletion" => {
+        "cert_unused_revoked_90d" | "cert_revoked_by_device_deletion" | "cert_duplicates" => {
             (!shown.end_logged).then_some("the revocation is older than the log")
         }
-        "policy_user_out_of_scope" | "unexplained" => (!shown.failed_sign_in_logged)
-            .then_some("no sign-in after the certificate stands in the log"),
-        _ => None,
-    };
-    match missing {
-        None => (true, "every fact it rests on is on the wire".to_owned()),
-        Some(missing) => (false, missing.to_owned()),
+        "fastpass_other_factor_used" => (!shown.other_factor_logged).then_some(NO_ATTEMPT),
+        "fastpass_probe_blocked"
+        | "ssoext_missing"
+        | "ssoext_wrong_hosts"
+        | "ssoext_wrong_payload" => (!shown.attempt_logged).then_some(NO_ATTEMPT),
+        "cert_expired"
+        | "cert_expiring_soon"
+        | "cert_not_yet_valid_or_clock_skew"
+        | "ca_subject_template_wrong"
+        | "ca_wrong_scep_purpose"
+        | "intune_mac_renewal_window_missed"
+        | "fastpass_no_signin_since_cert"
+        | "shared_user_store_only" => None,
+        _ => (!shown.failed_sign_in_logged).then_some(NO_ATTEMPT),
     }
 }
 

@@ -9,7 +9,7 @@ use super::answer::{Answer, Refusal, collection, ok};
 use super::query::{Options, Query};
 use super::{Api, Version};
 use crate::scalar::{Scalar, rfc3339};
-use crate::world::{IntuneDevice, Person, State};
+use crate::world::{IntuneDevice, Person, Platform, State};
 
 const READ: [&str; 2] = [
     "DeviceManagementManagedDevices.Read.All",
@@ -142,10 +142,10 @@ fn field(state: &State, device: &IntuneDevice, name: &str) -> Scalar {
 
 fn operating_system(state: &State, device: &IntuneDevice) -> &'static str {
     match state.machine(device.machine).platform {
-        crate::world::Platform::MacOs => "macOS",
-        crate::world::Platform::Windows => "Windows",
-        crate::world::Platform::Ios => "iOS",
-        crate::world::Platform::Android => "Android",
+        Platform::MacOs => "macOS",
+        Platform::Windows => "Windows",
+        Platform::Ios => "iOS",
+        Platform::Android => "Android",
     }
 }
 
@@ -158,6 +158,7 @@ fn category_name<'a>(state: &'a State, device: &IntuneDevice) -> &'a str {
 
 fn row(state: &State, device: &IntuneDevice, version: Version, whole: bool) -> Value {
     let machine = state.machine(device.machine);
+    let mac = machine.platform == Platform::MacOs;
     let user = state.primary_user(device);
     let upn = user.map_or("", |person| &person.login);
     let only_single = |value: &str| whole.then(|| value.to_owned());
@@ -181,12 +182,13 @@ fn row(state: &State, device: &IntuneDevice, version: Version, whole: bool) -> V
         "operatingSystem": operating_system(state, device),
         "complianceState": "compliant", "jailBroken": "Unknown",
         "managementAgent": device.management_agent, "osVersion": device.inventory.os_version,
-        "azureADRegistered": true, "deviceEnrollmentType": "windowsAzureADJoin",
+        "azureADRegistered": true,
+        "deviceEnrollmentType": if mac { "appleBulkWithUser" } else { "windowsAzureADJoin" },
         "emailAddress": user.map_or("", |person| &person.email),
         "azureADDeviceId": device.entra_device_id,
         "deviceRegistrationState": device.registration,
         "deviceCategoryDisplayName": category_name(state, device),
-        "isSupervised": false, "isEncrypted": true, "userPrincipalName": upn,
+        "isSupervised": mac, "isEncrypted": true, "userPrincipalName": upn,
         "model": machine.model, "manufacturer": machine.manufacturer, "imei": "", "meid": "",
         "complianceGracePeriodExpirationDateTime": "9999-12-31T23:59:59Z",
         "serialNumber": device.serial,
@@ -209,8 +211,13 @@ fn row(state: &State, device: &IntuneDevice, version: Version, whole: bool) -> V
                 |(person, at)| json!({"userId": person.entra_id, "lastLogOnDateTime": rfc3339(at)}),
             )
             .collect();
-        row["joinType"] = "azureADJoined".into();
-        row["deviceType"] = "desktop".into();
+        row["joinType"] = if mac {
+            "azureADRegistered"
+        } else {
+            "azureADJoined"
+        }
+        .into();
+        row["deviceType"] = if mac { "macMDM" } else { "desktop" }.into();
         row["aadRegistered"] = true.into();
         row["azureActiveDirectoryDeviceId"] = device.entra_device_id.clone().into();
         row["ownerType"] = "company".into();

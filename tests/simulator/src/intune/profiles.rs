@@ -16,7 +16,7 @@ use super::devices::PAGE;
 use super::query::{Options, Query};
 use super::{Api, Version};
 use crate::scalar::{Scalar, rfc3339};
-use crate::world::{Level, Mdm, Profile, ProfileKind, State};
+use crate::world::{Level, Mdm, Platform, Profile, ProfileKind, State};
 
 const READ: [&str; 2] = [
     "DeviceManagementConfiguration.Read.All",
@@ -189,6 +189,14 @@ fn type_name(profile: &Profile, version: Version) -> Cow<'static, str> {
         (ProfileKind::Scep { .. } | ProfileKind::TrustedCertificate { .. }, Version::V1) => {
             "microsoft.graph.deviceConfiguration"
         }
+        (ProfileKind::Scep { .. }, Version::Beta) if profile.platform == Platform::MacOs => {
+            "microsoft.graph.macOSScepCertificateProfile"
+        }
+        (ProfileKind::TrustedCertificate { .. }, Version::Beta)
+            if profile.platform == Platform::MacOs =>
+        {
+            "microsoft.graph.macOSTrustedRootCertificate"
+        }
         (ProfileKind::Scep { .. }, Version::Beta) => {
             "microsoft.graph.windows81SCEPCertificateProfile"
         }
@@ -250,6 +258,9 @@ fn beta_properties(state: &State, profile: &Profile) -> Vec<(&'static str, Value
             issuer,
             key_bits,
             client_auth,
+            key_storage,
+            subject: odd_subject,
+            all_apps_access,
             ..
         } => {
             let (store, subject) = match profile.level {
@@ -262,6 +273,10 @@ fn beta_properties(state: &State, profile: &Profile) -> Vec<(&'static str, Value
                     "CN={{DeviceName}} managementAttestation {{AAD_Device_ID}}",
                 ),
             };
+            let subject = match odd_subject {
+                Some(odd) => format!("CN={odd}"),
+                None => subject.to_owned(),
+            };
             let usage = match may_sign {
                 true => "digitalSignature",
                 false => "keyEncipherment",
@@ -273,32 +288,44 @@ fn beta_properties(state: &State, profile: &Profile) -> Vec<(&'static str, Value
                     "objectIdentifier": "1.3.6.1.5.5.7.3.1"}]),
             };
             let url = state.org.scep_url(Mdm::Intune, *issuer);
-            vec![
+            // Each platform has settings of its own.
+            let own = match profile.platform {
+                Platform::MacOs => vec![
+                    ("allowAllAppsAccess", (*all_apps_access).into()),
+                    ("deploymentChannel", "deviceChannel".into()),
+                ],
+                _ => vec![
+                    ("keyStorageProvider", (*key_storage).into()),
+                    ("hashAlgorithm", "sha2".into()),
+                ],
+            };
+            let mut properties: Vec<(&'static str, Value)> = vec![
                 ("certificateStore", store.into()),
                 ("renewalThresholdPercentage", 20.into()),
                 ("certificateValidityPeriodScale", "years".into()),
                 ("certificateValidityPeriodValue", 1.into()),
-                (
-                    "keyStorageProvider",
-                    "useTpmKspOtherwiseUseSoftwareKsp".into(),
-                ),
                 ("keyUsage", usage.into()),
                 ("keySize", format!("size{key_bits}").into()),
-                ("hashAlgorithm", "sha2".into()),
                 ("subjectNameFormat", "custom".into()),
                 ("subjectNameFormatString", subject.into()),
                 ("subjectAlternativeNameType", "none".into()),
                 ("extendedKeyUsages", usages),
                 ("scepServerUrls", json!([url])),
-            ]
+            ];
+            properties.extend(own);
+            properties
         }
         ProfileKind::TrustedCertificate { ski } => {
             let certificate = state.org.pki.certificate(ski);
             let der = certificate.map(|found| BASE64_STANDARD.encode(&found.der));
+            let own = match profile.platform {
+                Platform::MacOs => ("deploymentChannel", "deviceChannel".into()),
+                _ => ("destinationStore", "computerCertStoreIntermediate".into()),
+            };
             vec![
                 ("certFileName", "okta.cer".into()),
-                ("destinationStore", "computerCertStoreIntermediate".into()),
                 ("trustedRootCertificate", der.into()),
+                own,
             ]
         }
         ProfileKind::SsoExtension(_) | ProfileKind::Other(_) => vec![],

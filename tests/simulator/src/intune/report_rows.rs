@@ -339,7 +339,7 @@ fn certificate_cell(
         "Thumbprint" => certificate.thumbprint.to_uppercase(),
         "UPN" => upn(state, device),
         "UserId" => user_id(state, device),
-        "ValidFrom" => time(certificate.issued),
+        "ValidFrom" => time(certificate.valid_from),
         "ValidTo" => time(certificate.expires),
         _ => String::new(),
     }

@@ -10,7 +10,7 @@ use super::devices::PAGE;
 use super::query::{Options, Query};
 use super::{Api, Version};
 use crate::scalar::rfc3339;
-use crate::world::{DeliveryState, IntuneDevice, Mdm, Profile, ProfileKey, State};
+use crate::world::{DeliveryState, IntuneDevice, Mdm, Platform, Profile, ProfileKey, State};
 
 const READ: [&str; 2] = [
     "DeviceManagementConfiguration.Read.All",
@@ -62,7 +62,8 @@ fn state_row(
         _ => vec![],
     };
     let mut row = json!({
-        "id": profile.id, "displayName": profile.name, "platformType": "windows10AndLater",
+        "id": profile.id, "displayName": profile.name,
+        "platformType": platform_type(state.machine(device.machine).platform),
         "state": word, "version": profile.version, "settingCount": 1, "settingStates": settings,
     });
     if version == Version::Beta {
@@ -70,6 +71,16 @@ fn state_row(
         row["userPrincipalName"] = upn.into();
     }
     row
+}
+
+/// `platformType` and `devicePlatform`.
+pub(super) fn platform_type(platform: Platform) -> &'static str {
+    match platform {
+        Platform::MacOs => "macOS",
+        Platform::Windows => "windows10AndLater",
+        Platform::Ios => "iOS",
+        Platform::Android => "android",
+    }
 }
 
 /// `GET /deviceManagement/deviceConfigurations/{id}/deviceStatuses`.
@@ -173,6 +184,8 @@ impl State {
             Some(DeliveryState::Succeeded { .. }) => Some("compliant"),
             Some(DeliveryState::Failed { .. }) => Some("error"),
             Some(DeliveryState::Removed { .. }) => Some("notAssigned"),
+            Some(DeliveryState::Conflict { .. }) => Some("conflict"),
+            Some(DeliveryState::NotApplicable { .. }) => Some("notApplicable"),
             None if !self.intune_targeted(key, device) => None,
             None if self.intune_stores(key, &device.id).is_empty() => Some("notApplicable"),
             None => Some("unknown"),
@@ -199,7 +212,9 @@ impl State {
             Some(
                 DeliveryState::Succeeded { at }
                 | DeliveryState::Failed { at, .. }
-                | DeliveryState::Removed { at },
+                | DeliveryState::Removed { at }
+                | DeliveryState::Conflict { at }
+                | DeliveryState::NotApplicable { at },
             ) => *at,
             None => device.last_sync,
         }

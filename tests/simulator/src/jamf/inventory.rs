@@ -12,7 +12,7 @@ use super::Api;
 use super::answer::{Answer, Refusal, ok};
 use super::list::{ListRequest, Query, page, values};
 use crate::scalar::{Scalar, rfc3339};
-use crate::world::{Id, JamfComputer, Mdm, State, Store};
+use crate::world::{Id, JamfComputer, Mdm, Site, State, Store};
 
 /// Jamf calls a certificate EXPIRING in its last days. How many is UNVERIFIED.
 const EXPIRING: Duration = Duration::days(30);
@@ -249,7 +249,7 @@ fn general(state: &State, computer: &JamfComputer, version: u8) -> Value {
         .map(|(name, id)| json!({"capableUser": name, "managementId": id}))
         .collect();
     let mut general = json!({
-        "name": machine.name, "lastIpAddress": "10.0.0.20", "lastReportedIpV4": "10.0.0.20",
+        "name": machine.name, "lastIpAddress": machine.network.address(), "lastReportedIpV4": "10.0.0.20",
         "jamfBinaryVersion": "11.30.1-t1784555528405", "platform": "Mac",
         "barcode1": null, "barcode2": null, "assetTag": null,
         "remoteManagement": {"managed": computer.managed, "managementUsername": null},
@@ -262,7 +262,7 @@ fn general(state: &State, computer: &JamfComputer, version: u8) -> Value {
         "lastCloudBackupDate": null, "lastEnrolledDate": rfc3339(computer.enrolled),
         "mdmProfileExpiration": rfc3339(computer.mdm_profile_expires),
         "initialEntryDate": computer.enrolled.format("%Y-%m-%d").to_string(),
-        "distributionPoint": null, "site": {"id": "-1", "name": "None"},
+        "distributionPoint": null, "site": site(machine.site),
         "enrollmentMethod": {"id": "1", "objectName": "Company Macs",
             "objectType": "PreStage enrollment"},
         "itunesStoreAccountActive": false, "enrolledViaAutomatedDeviceEnrollment": true,
@@ -280,6 +280,14 @@ fn general(state: &State, computer: &JamfComputer, version: u8) -> Value {
         general["lastReportedIp"] = "10.0.0.20".into();
     }
     general
+}
+
+/// Jamf's word for no site is site -1.
+fn site(site: Option<Site>) -> Value {
+    match site {
+        Some(site) => json!({"id": site.id.to_string(), "name": site.name}),
+        None => json!({"id": "-1", "name": "None"}),
+    }
 }
 
 fn profiles(state: &State, computer: &JamfComputer) -> Value {
@@ -315,7 +323,7 @@ fn certificates(state: &State, computer: &JamfComputer) -> Value {
             "subjectName": format!("CN={}", certificate.common_name),
             "serialNumber": certificate.serial.to_lowercase(),
             "sha1Fingerprint": certificate.thumbprint,
-            "issuedDate": rfc3339(certificate.issued),
+            "issuedDate": rfc3339(certificate.valid_from),
         }));
     }
     Value::Array(rows)

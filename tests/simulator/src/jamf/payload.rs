@@ -102,15 +102,16 @@ fn scep(state: &State, profile: &Profile) -> Plist {
         issuer,
         key_bits,
         redistribute_days,
+        subject,
         ..
     } = &profile.kind
     else {
         return Plist::Dict(Vec::new());
     };
-    let name = match profile.level {
+    let name = subject.unwrap_or(match profile.level {
         Level::Machine => "$COMPUTERNAME managementAttestation $UDID",
         Level::User => "$EMAIL managementAttestation $UDID",
-    };
+    });
     let part = |kind, value| Plist::List(vec![Plist::List(vec![text(kind), text(value)])]);
     let mut subject = vec![part("CN", name)];
     // How the API shows "Redistribute Profile" is not documented; that Jamf then tracks the certificate
@@ -139,11 +140,8 @@ fn sso_extension(state: &State, extension: &SsoExtension) -> Content {
     let others = extension.hosts.iter().copied();
     let hosts = org.into_iter().chain(others).map(text);
     vec![
-        ("Type", text("Credential")),
-        (
-            "ExtensionIdentifier",
-            text("com.okta.mobile.auth-service-extension"),
-        ),
+        ("Type", text(extension.kind)),
+        ("ExtensionIdentifier", text(extension.identifier)),
         ("TeamIdentifier", text(extension.team)),
         ("Realm", text("Okta Device")),
         ("Hosts", Plist::List(hosts.collect())),

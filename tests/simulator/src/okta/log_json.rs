@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::log_change;
 use super::page::time;
-use crate::world::{Actor, Id, LogEvent, OktaDevice, State, Target};
+use crate::world::{Actor, Id, LogEvent, Method, OktaDevice, State, Target};
 
 /// The message of each event type.
 fn message(kind: &str) -> &'static str {
@@ -24,6 +24,7 @@ fn message(kind: &str) -> &'static str {
         "device.lifecycle.suspend" => "Suspend device",
         "device.lifecycle.unsuspend" => "Unsuspend device",
         "device.lifecycle.delete" => "Delete device",
+        "user.device_session.start" => "Start a session of a device",
         "group.user_membership.add" => "Add user to group membership",
         "group.user_membership.remove" => "Remove user from group membership",
         other => log_change::message(other),
@@ -60,23 +61,42 @@ pub(super) fn event_json(state: &State, event: &LogEvent) -> Value {
         "legacyEventType": null,
         "actor": actor_json(state, &event.actor),
         "client": {
-            "userAgent": {"rawUserAgent": "Mozilla/5.0", "os": "Unknown", "browser": "CHROME"},
-            "zone": "null", "device": "Computer", "id": null, "ipAddress": "198.51.100.7",
+            "userAgent": {"rawUserAgent": event.client.user_agent(),
+                "os": event.client.system(), "browser": event.client.browser.word()},
+            "zone": "null", "device": "Computer", "id": null,
+            "ipAddress": event.client.network.address(),
             "geographicalContext": null,
         },
         "device": device_json(state, event),
-        "authenticationContext": {
-            "authenticationProvider": null, "credentialProvider": null, "credentialType": null,
-            "issuer": null, "interface": null, "authenticationStep": 0,
-            "rootSessionId": session, "externalSessionId": session,
-        },
+        "authenticationContext": authentication_context(event, session),
         "outcome": {"result": event.outcome, "reason": event.reason},
         "target": targets,
-        "transaction": {"type": "WEB", "id": format!("trx{}", event.uuid.simple()), "detail": {}},
+        "transaction": transaction(event),
         "debugContext": {"debugData": debug},
         "request": {"ipChain": []},
         "securityContext": {},
     })
+}
+
+/// `deviceSessionId` is there only with Device-Bound SSO.
+fn authentication_context(event: &LogEvent, session: Option<String>) -> Value {
+    let mut context = json!({
+        "authenticationProvider": null, "credentialProvider": null, "credentialType": null,
+        "issuer": null, "interface": null, "authenticationStep": 0,
+        "rootSessionId": session, "externalSessionId": session,
+    });
+    if let Some(id) = &event.device_session {
+        context["deviceSessionId"] = json!(**id);
+    }
+    context
+}
+
+fn transaction(event: &LogEvent) -> Value {
+    let detail = match event.actor {
+        Actor::Token(id) => json!({"requestApiTokenId": id}),
+        Actor::User(_) | Actor::Admin | Actor::System => json!({}),
+    };
+    json!({"type": "WEB", "id": format!("trx{}", event.uuid.simple()), "detail": detail})
 }
 
 fn actor_json(state: &State, actor: &Actor) -> Value {
@@ -86,12 +106,18 @@ fn actor_json(state: &State, actor: &Actor) -> Value {
             json!({"id": ADMIN_ID, "type": "User", "alternateId": "it-admin@acme.example",
             "displayName": "IT Admin", "detailEntry": null})
         }
+        Actor::Token(_) => {
+            json!({"id": CLEANER_ID, "type": "User", "alternateId": "clean-up@acme.example",
+            "displayName": "Clean-up job", "detailEntry": null})
+        }
         Actor::System => json!({"id": "SYSTEM", "type": "SystemPrincipal",
             "alternateId": "system@okta.com", "displayName": "Okta System", "detailEntry": null}),
     }
 }
 
-const ADMIN_ID: &str = "00u0itadmin0acme0000";
+pub(super) const ADMIN_ID: &str = "00u0itadmin0acme0000";
+/// The service account whose API token a clean-up job has.
+pub(super) const CLEANER_ID: &str = "00u0cleaner0acme0000";
 
 fn user_json(state: &State, id: &Id) -> Value {
     let person = state.people.get(id);
@@ -151,16 +177,20 @@ fn target_json(state: &State, event: &LogEvent, target: &Target) -> Value {
             json!({"id": &**id, "type": "UserGroup", "alternateId": "unknown",
                 "displayName": name, "detailEntry": null})
         }
-        Target::Enrolment { id, fastpass } => {
-            let method = if *fastpass {
-                "Use Okta FastPass"
-            } else {
-                "Get a push notification"
+        Target::Enrolment { id, used } => {
+            let (method, proved) = match used {
+                Method::FastPass => (
+                    "Use Okta FastPass",
+                    "[DEVICE_BOUND, PHISHING_RESISTANT, HARDWARE_PROTECTED]",
+                ),
+                Method::FastPassByLink => {
+                    ("Use Okta FastPass", "[DEVICE_BOUND, HARDWARE_PROTECTED]")
+                }
+                Method::Push => ("Get a push notification", "[DEVICE_BOUND]"),
             };
             json!({"id": &**id, "type": "AuthenticatorEnrollment", "alternateId": null,
                 "displayName": "Okta Verify", "detailEntry": {"methodTypeUsed": method,
-                    "methodUsedVerifiedProperties":
-                        "[DEVICE_BOUND, PHISHING_RESISTANT, HARDWARE_PROTECTED]"}})
+                    "methodUsedVerifiedProperties": proved}})
         }
         Target::Certificate(serial) => certificate_target(state, serial),
         Target::Change(changed) => log_change::target(state, changed),
@@ -214,7 +244,7 @@ fn certificate_target(state: &State, serial: &Id) -> Value {
             "serialNumber": &**serial,
             "subject": format!("CN={}", certificate.common_name),
             "issuer": state.org.issuer_name(certificate.issuer),
-            "notBefore": time(certificate.issued),
+            "notBefore": time(certificate.valid_from),
             "notAfter": time(certificate.expires),
         })
     });

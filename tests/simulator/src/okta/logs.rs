@@ -11,7 +11,7 @@ use super::Okta;
 use super::error::{Answer, OktaError};
 use super::filter::{Filter, Operator};
 use super::log_change;
-use super::log_json::event_json;
+use super::log_json::{ADMIN_ID, CLEANER_ID, event_json};
 use super::page::{Query, link};
 use crate::world::{Actor, LogEvent, State as WorldState, Target};
 
@@ -293,16 +293,17 @@ fn found(filter: &Filter, event: &LogEvent) -> bool {
             "outcome.reason" => event.reason.map(str::to_owned).into_iter().collect(),
             "actor.id" => match &event.actor {
                 Actor::User(id) => one(id),
-                Actor::Admin => Vec::new(),
+                Actor::Admin => one(ADMIN_ID),
+                Actor::Token(_) => one(CLEANER_ID),
                 Actor::System => one("SYSTEM"),
             },
             "actor.type" => match event.actor {
                 Actor::System => one("SystemPrincipal"),
-                Actor::User(_) | Actor::Admin => one("User"),
+                Actor::User(_) | Actor::Admin | Actor::Token(_) => one("User"),
             },
             "target.id" => event.targets.iter().map(target_id).collect(),
             "target.type" => event.targets.iter().map(target_kind).collect(),
-            "client.ipAddress" => one("198.51.100.7"),
+            "client.ipAddress" => vec![event.client.network.address()],
             "transaction.id" => vec![format!("trx{}", event.uuid.simple())],
             "authenticationContext.externalSessionId" => event
                 .session

@@ -165,6 +165,7 @@ impl World {
                 domain: "MCSCEPErrorDomain",
                 code: 22013,
                 text: "The SCEP server returned an invalid response.",
+                issuance: "responseProcessingFailed",
             };
             state.machine_mut(machine).scep = ScepHealth::Fails { times, error };
         });

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Id, Mdm, ProfileKey};
+use super::{Browser, Id, Mdm, Network, ProfileKey};
 
 /// Points at one machine for as long as the world lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +81,26 @@ pub(crate) struct ScepError {
     pub domain: &'static str,
     pub code: i64,
     pub text: &'static str,
+    /// `certificateIssuanceState` in Intune. Which state goes with which error is UNVERIFIED.
+    pub issuance: &'static str,
+}
+
+/// How far a browser gets when it looks for Okta Verify on its own machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Probe {
+    #[default]
+    Works,
+    /// Nothing answers, and the sign-in fails.
+    Blocked,
+    /// Only a link opens the app: a sign-in without device signals and without proof against phishing.
+    LinkOnly,
+}
+
+/// A site of the company, as an MDM files machines under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    pub id: u32,
+    pub name: &'static str,
 }
 
 /// A person's account on a machine.
@@ -120,8 +140,16 @@ pub(crate) struct Machine {
     pub scep: ScepHealth,
     /// Okta Verify cannot load any certificate issued up to then (an inexplicable fault).
     pub ov_blind_until: Option<DateTime<Utc>>,
-    /// The browser cannot reach Okta Verify on the loopback interface.
-    pub probe_blocked: bool,
+    pub browser: Browser,
+    pub probe: Probe,
+    /// Its way out to the internet.
+    pub network: Network,
+    pub site: Option<Site>,
+    /// The same person uses several profiles of the system, and Okta Verify is enrolled in another one
+    /// than the one whose store has the certificate.
+    pub enrolled_in_other_os_profile: bool,
+    /// A virtual desktop whose Okta Verify was not installed for one.
+    pub wrong_desktop_mode: bool,
 }
 
 impl Machine {
@@ -160,6 +188,15 @@ pub(crate) enum Issuer {
     DeviceAccess,
     /// The CA of another Okta org, such as a preview tenant.
     OtherOrg,
+    /// The company's own CA, whose intermediate an admin uploaded to Okta.
+    OwnAuthority,
+}
+
+impl Issuer {
+    /// Whether its certificates are made to attest management in this org.
+    pub(crate) fn attests(self) -> bool {
+        matches!(self, Self::Org | Self::OwnAuthority)
+    }
 }
 
 /// One client certificate, wherever copies of it are.
@@ -170,6 +207,8 @@ pub(crate) struct Certificate {
     pub common_name: String,
     pub issuer: Issuer,
     pub issued: DateTime<Utc>,
+    /// notBefore: when it was issued, but for a clock that goes wrong.
+    pub valid_from: DateTime<Utc>,
     pub expires: DateTime<Utc>,
     pub revoked: Option<DateTime<Utc>>,
     /// The Okta device it was bound to at its first successful use.
@@ -180,6 +219,6 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     pub(crate) fn valid_at(&self, now: DateTime<Utc>) -> bool {
-        self.issued <= now && now < self.expires && self.revoked.is_none_or(|at| at > now)
+        self.valid_from <= now && now < self.expires && self.revoked.is_none_or(|at| at > now)
     }
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Changed, Id, State};
+use super::{Changed, Client, Id, State};
 
 /// One event.
 #[derive(Clone, Debug)]
@@ -22,14 +22,20 @@ pub(crate) struct LogEvent {
     pub session: Option<u32>,
     /// `debugContext.debugData.factor`.
     pub factor: Option<&'static str>,
+    /// The browser and the network it came from.
+    pub client: Client,
+    /// The session of the machine itself that stood for a factor (Device-Bound SSO).
+    pub device_session: Option<Id>,
 }
 
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Actor {
     User(Id),
-    /// An admin outside the fleet, or an API token.
+    /// An admin outside the fleet.
     Admin,
+    /// A service that came with an API token, by the token's id.
+    Token(&'static str),
     System,
 }
 
@@ -49,15 +55,25 @@ pub(crate) enum Target {
     App(Id),
     Rule(Id),
     Group(Id),
-    /// An Okta Verify enrolment, and whether FastPass was used.
+    /// An Okta Verify enrolment, and how it was used.
     Enrolment {
         id: Id,
-        fastpass: bool,
+        used: Method,
     },
     /// A certificate by serial.
     Certificate(Id),
     /// A setting of the whole org.
     Change(Changed),
+}
+
+/// How an Okta Verify enrolment proved its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// FastPass that reached the machine itself, on the loopback interface or by the SSO extension.
+    FastPass,
+    /// FastPass by a link to the app: no proof against phishing.
+    FastPassByLink,
+    Push,
 }
 
 impl State {
@@ -85,6 +101,8 @@ impl State {
             targets,
             session: None,
             factor: None,
+            client: Client::default(),
+            device_session: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Id, MachineKey, ScepError, Store};
+use super::{Id, MachineKey, Platform, ScepError, Store};
 
 /// The two MDMs of the company.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +36,10 @@ pub(crate) enum ProfileKind {
         client_auth: bool,
         /// Jamf: how many days before a certificate's expiry the profile is sent again.
         redistribute_days: Option<u32>,
+        /// Intune: `keyStorageProvider`.
+        key_storage: &'static str,
+        /// The subject where it is not the usual one, with its variables.
+        subject: Option<&'static str>,
     },
     TrustedCertificate {
         /// The key id of the authority's certificate in it.
@@ -49,10 +53,13 @@ pub(crate) enum ProfileKind {
 /// An SSO extension of Okta for Safari.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SsoExtension {
+    pub identifier: &'static str,
     pub team: &'static str,
+    /// `Credential`, or `Redirect` for Platform SSO.
+    pub kind: &'static str,
     /// Whether the org's own host is among the hosts.
     pub names_org: bool,
-    /// Other hosts, without scheme.
+    /// Other hosts; right without a scheme.
     pub hosts: Vec<&'static str>,
 }
 
@@ -60,7 +67,9 @@ impl SsoExtension {
     /// As Okta's guide asks for.
     pub(crate) fn right() -> Self {
         Self {
+            identifier: OKTA_EXTENSION,
             team: OKTA_TEAM,
+            kind: "Credential",
             names_org: true,
             hosts: Vec::new(),
         }
@@ -68,12 +77,17 @@ impl SsoExtension {
 
     /// Whether Safari reaches Okta Verify with it.
     pub(crate) fn is_right(&self) -> bool {
-        self.team == OKTA_TEAM && self.names_org
+        let right = Self::right();
+        self.identifier == right.identifier
+            && self.team == right.team
+            && self.kind == right.kind
+            && self.names_org
     }
 }
 
 /// The team that signs Okta's apps for Macs.
 const OKTA_TEAM: &str = "B7F62B65BN";
+const OKTA_EXTENSION: &str = "com.okta.mobile.auth-service-extension";
 
 /// Whether a profile goes to the machine or to a user of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +104,8 @@ pub(crate) struct Profile {
     /// Jamf: a number. Intune: a GUID.
     pub id: String,
     pub name: String,
+    /// Whose machines it is for.
+    pub platform: Platform,
     pub kind: ProfileKind,
     pub level: Level,
     /// Jamf: the top-level `PayloadIdentifier`.
@@ -101,6 +117,8 @@ pub(crate) struct Profile {
     pub scope: Scope,
     /// Taken out of the console: nobody can read it any more.
     pub deleted: bool,
+    /// Intune: a profile that sets other values for the same thing.
+    pub conflicts_with: Option<ProfileKey>,
 }
 
 impl Profile {
@@ -150,6 +168,8 @@ pub(crate) struct Inventory {
 pub(crate) struct SeenCertificate {
     pub serial: Id,
     pub store: Store,
+    /// The profile that brought it.
+    pub profile: Option<ProfileKey>,
 }
 
 /// A profile in an inventory.
@@ -245,6 +265,8 @@ pub(crate) struct IntuneDevice {
     pub mdm_certificate_expires: DateTime<Utc>,
     /// Category id.
     pub category: Option<String>,
+    /// Profiles whose applicability rules leave this device out.
+    pub unfit_for: BTreeSet<ProfileKey>,
     pub inventory: Inventory,
     /// Per profile, what Intune reports.
     pub states: BTreeMap<ProfileKey, DeliveryState>,
@@ -253,10 +275,27 @@ pub(crate) struct IntuneDevice {
 /// What Intune knows of one profile on one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DeliveryState {
-    Pending { since: DateTime<Utc> },
-    Succeeded { at: DateTime<Utc> },
-    Failed { at: DateTime<Utc>, error: ScepError },
-    Removed { at: DateTime<Utc> },
+    Pending {
+        since: DateTime<Utc>,
+    },
+    Succeeded {
+        at: DateTime<Utc>,
+    },
+    Failed {
+        at: DateTime<Utc>,
+        error: ScepError,
+    },
+    Removed {
+        at: DateTime<Utc>,
+    },
+    /// Another profile sets other values, and Intune never decides between them.
+    Conflict {
+        at: DateTime<Utc>,
+    },
+    /// The profile does not fit the device, its edition or its ownership.
+    NotApplicable {
+        at: DateTime<Utc>,
+    },
 }
 
 /// An Intune device category.

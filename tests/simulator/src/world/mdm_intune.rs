@@ -12,10 +12,11 @@ use super::{
 const SYNC_PERIOD: Duration = Duration::hours(8);
 
 /// Shown where a SCEP profile's trusted-certificate profile does not reach the same device.
-const TRUSTED_PROFILE_MISSING: ScepError = ScepError {
+pub(crate) const TRUSTED_PROFILE_MISSING: ScepError = ScepError {
     domain: "Intune",
     code: -2_016_281_112,
     text: "Remediation failed",
+    issuance: "unknown",
 };
 
 /// Something that happens later on Intune's side.
@@ -233,18 +234,15 @@ impl State {
 
     fn intune_apply(&mut self, device: &IntuneDevice, profile: ProfileKey) {
         let now = self.now;
-        if let ProfileKind::Scep {
-            trusted: Some(trusted),
-            ..
-        } = self.profile(profile).kind
-            && !self.intune_targeted(trusted, device)
-        {
-            let error = TRUSTED_PROFILE_MISSING;
-            self.set_delivery(
-                &device.id,
-                profile,
-                DeliveryState::Failed { at: now, error },
-            );
+        if let Some(verdict) = self.intune_verdict(device, profile) {
+            // A verdict that stands keeps its time.
+            let known = device.states.get(&profile);
+            let stands = known.is_some_and(|known| {
+                std::mem::discriminant(known) == std::mem::discriminant(&verdict)
+            });
+            if !stands {
+                self.set_delivery(&device.id, profile, verdict);
+            }
             return;
         }
         for store in self.intune_stores(profile, &device.id) {
@@ -285,6 +283,29 @@ impl State {
                 self.intune_install(&device.id, device.machine, profile, store);
             }
         }
+    }
+
+    /// What keeps a targeted profile from being applied before anything is tried.
+    fn intune_verdict(&self, device: &IntuneDevice, key: ProfileKey) -> Option<DeliveryState> {
+        let at = self.now;
+        let profile = self.profile(key);
+        if device.unfit_for.contains(&key) {
+            return Some(DeliveryState::NotApplicable { at });
+        }
+        let rival = profile.conflicts_with;
+        if rival.is_some_and(|rival| self.intune_targeted(rival, device)) {
+            return Some(DeliveryState::Conflict { at });
+        }
+        let ProfileKind::Scep { trusted, .. } = profile.kind else {
+            return None;
+        };
+        let held = &self.machine(device.machine).certificates;
+        let has_certificate = held.iter().any(|held| held.profile == Some(key));
+        let untrusted = trusted.is_some_and(|trusted| !self.intune_targeted(trusted, device));
+        (untrusted && !has_certificate).then_some(DeliveryState::Failed {
+            at,
+            error: TRUSTED_PROFILE_MISSING,
+        })
     }
 
     fn intune_enrol(&mut self, device: &str, profile: ProfileKey, store: Store) {

@@ -2,6 +2,7 @@
 //! A fault is put in here as a fact (an expired certificate, a missing link), never into an answer.
 
 mod acts;
+mod client;
 mod effect;
 mod hardware;
 mod ids;
@@ -15,6 +16,7 @@ mod mdm_jamf;
 mod mdm_service;
 mod okta_device;
 mod org_change;
+mod okta_verify;
 mod people;
 mod pki;
 mod policy;
@@ -30,15 +32,17 @@ use crate::clock::SimClock;
 use crate::ledger::RequestId;
 
 pub use acts::{DeviceView, SignInOutcome};
+pub(crate) use client::{Browser, Client, Network};
 pub(crate) use effect::Effect;
 pub(crate) use hardware::*;
 pub use hardware::{MachineKey, Platform};
 pub(crate) use ids::Ids;
 pub(crate) use lifecycle::LifecycleError;
-pub(crate) use log::{Actor, LogDevice, LogEvent, Target};
+pub(crate) use log::{Actor, LogDevice, LogEvent, Method, Target};
 pub use mdm::Mdm;
 pub(crate) use mdm::*;
 pub(crate) use mdm_acts::Harm;
+pub(crate) use mdm_intune::TRUSTED_PROFILE_MISSING;
 pub(crate) use mdm_service::*;
 pub use okta_device::DeviceStatus;
 pub(crate) use okta_device::{Enrolment, Link, OktaDevice, StaleRow};
@@ -49,7 +53,7 @@ pub use org_change::RuleEdit;
 pub use pki::EarlyAccess;
 pub(crate) use pki::{Authority, AuthorityCertificate, Challenge, Family, Pki, ScepConfiguration};
 pub(crate) use policy::{App, OktaVerify, Policy, Rule};
-pub(crate) use state::{Org, RepairTargets, State};
+pub(crate) use state::{Org, OwnAuthority, RepairTargets, State};
 
 /// An id that many records share.
 pub(crate) type Id = Arc<str>;

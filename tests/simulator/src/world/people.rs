@@ -71,6 +71,8 @@ pub(crate) struct Person {
     pub persona: Persona,
     /// Whether the person can be found in Slack by e-mail.
     pub on_slack: bool,
+    /// The app that the person opens by habit; none: the one for checks.
+    pub habit_app: Option<Id>,
     /// How often a bot asked for a sign-in.
     pub times_asked: u32,
 }

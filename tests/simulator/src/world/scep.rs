@@ -14,11 +14,13 @@ const REFUSED: ScepError = ScepError {
     domain: "MCSCEPErrorDomain",
     code: 22013,
     text: "The SCEP server returned an invalid response.",
+    issuance: "responseProcessingFailed",
 };
 const WRONG_HASH: ScepError = ScepError {
     domain: "Windows",
     code: -2_146_889_721,
     text: "The hash value is not correct.",
+    issuance: "responseProcessingFailed",
 };
 /// On this day after its issue, a certificate that was never used is revoked.
 pub(crate) const REVOKED_UNUSED_AFTER: Duration = Duration::days(91);
@@ -160,6 +162,7 @@ impl State {
                 common_name,
                 issuer,
                 issued,
+                valid_from: issued,
                 expires: issued + VALIDITY,
                 revoked: None,
                 bound: None,
@@ -228,6 +231,7 @@ impl State {
                 .map(|certificate| SeenCertificate {
                     serial: certificate.serial.clone(),
                     store: certificate.store.clone(),
+                    profile: certificate.profile,
                 })
                 .collect(),
             profiles: held

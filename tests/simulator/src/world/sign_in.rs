@@ -4,25 +4,38 @@
 use chrono::Duration;
 
 use super::{
-    Actor, DeviceStatus, Effect, Id, Issuer, Link, LogDevice, LogEvent, OktaDevice, Persona,
-    Policy, Rule, SignInOutcome, State, Store, Target, UserStatus,
+    Actor, DeviceStatus, Effect, HeldCertificate, Id, Issuer, Link, LogDevice, LogEvent,
+    MachineKey, Method, OktaDevice, OwnAuthority, Persona, Policy, Probe, ProfileKind, Rule,
+    SignInOutcome, State, Store, Target, UserStatus,
 };
 
 impl State {
-    /// The user opens an app on this device and chooses FastPass.
+    /// The user opens the app for checks on this device and chooses FastPass.
     pub(crate) fn fastpass_sign_in(&mut self, user: &Id, device: &Id) -> SignInOutcome {
+        let app = self.targets.sign_in_app.as_str().into();
+        self.fastpass_sign_in_to(user, device, &app)
+    }
+
+    /// The user opens this app on this device and chooses FastPass.
+    pub(crate) fn fastpass_sign_in_to(
+        &mut self,
+        user: &Id,
+        device: &Id,
+        app: &Id,
+    ) -> SignInOutcome {
         if let Some(refused) = self.refusal(user, device) {
             if refused == SignInOutcome::ProbeBlocked {
                 self.log_failed_probe(user, device);
             }
             return refused;
         }
-        let asked = self.management_is_asked(user, device);
+        let used = self.fastpass_method(device);
+        let asked = used == Method::FastPass && self.management_is_asked(user, device, app);
         let certificate = asked.then(|| self.pick_certificate(user, device)).flatten();
         let attested = certificate
             .as_ref()
             .is_some_and(|serial| self.server_accepts(serial, device));
-        self.log_fastpass(user, device, attested);
+        self.log_fastpass(user, device, attested, app, used);
         if let Some(serial) = certificate.filter(|_| attested) {
             self.bind(&serial, user, device);
         }
@@ -54,25 +67,35 @@ impl State {
         if !enrolled {
             return Some(SignInOutcome::NotEnrolled);
         }
-        let blocked = record
-            .machine
-            .is_some_and(|machine| self.machine(machine).probe_blocked);
+        let blocked = record.machine.is_some_and(|key| {
+            self.machine(key).probe == Probe::Blocked || !self.sso_extension_serves(key)
+        });
         blocked.then_some(SignInOutcome::ProbeBlocked)
     }
 
-    /// Whether an active rule that covers this user on this platform asks for the managed state.
-    pub(crate) fn management_is_asked(&self, user: &Id, device: &Id) -> bool {
-        let Some(record) = self.devices.get(device) else {
+    /// How FastPass would prove itself on this device.
+    fn fastpass_method(&self, device: &Id) -> Method {
+        let machine = self.devices.get(device).and_then(|record| record.machine);
+        match machine.map(|key| self.machine(key).probe) {
+            Some(Probe::LinkOnly) => Method::FastPassByLink,
+            _ => Method::FastPass,
+        }
+    }
+
+    /// Whether the policy of an app, for this user on this device at its best, comes to a rule that asks
+    /// for the managed state. The first rule that matches decides, so an earlier one hides the others.
+    fn management_is_asked(&self, user: &Id, device: &Id, app: &Id) -> bool {
+        let policy = self
+            .apps
+            .get(app)
+            .and_then(|app| self.policies.get(&app.policy));
+        let (Some(policy), Some(record)) = (policy, self.devices.get(device)) else {
             return false;
         };
-        self.apps
-            .values()
-            .filter_map(|app| self.policies.get(&app.policy))
-            .filter(|policy| policy.active)
-            .flat_map(|policy| &policy.rules)
-            .any(|rule| {
-                rule.active && rule.managed == Some(true) && self.rule_covers(rule, user, record)
-            })
+        policy.active
+            && self
+                .matching_rule(policy, user, record, true, true)
+                .is_some_and(|rule| rule.managed == Some(true))
     }
 
     /// Whether the people and platform conditions of a rule take in this user on this device.
@@ -98,17 +121,24 @@ impl State {
     /// Okta Verify's choice: the user's store first, the machine's only if the user's has none of the
     /// trusted issuer; among those with a usable key the one issued last. It does not check revocation.
     fn pick_certificate(&self, user: &Id, device: &Id) -> Option<Id> {
-        let machine = self.machine(self.devices.get(device)?.machine?);
+        let key = self.devices.get(device)?.machine?;
+        let machine = self.machine(key);
+        if !self.okta_verify_can_attest(key) {
+            return None;
+        }
         let trusted = |store: &Store| {
             machine
                 .certificates
                 .iter()
                 .filter(|held| held.store == *store)
                 .filter_map(|held| Some((held, self.certificates.get(&held.serial)?)))
-                .filter(|(_, certificate)| certificate.issuer == Issuer::Org)
+                .filter(|(_, certificate)| self.trusts(certificate.issuer))
                 .collect::<Vec<_>>()
         };
-        let own = trusted(&Store::User(user.clone()));
+        let own = match machine.enrolled_in_other_os_profile {
+            true => Vec::new(),
+            false => trusted(&Store::User(user.clone())),
+        };
         let candidates = if own.is_empty() {
             trusted(&Store::Machine)
         } else {
@@ -118,6 +148,7 @@ impl State {
             .into_iter()
             .filter(|(held, certificate)| {
                 held.key_usable
+                    && self.has_chain(key, held)
                     && machine
                         .ov_blind_until
                         .is_none_or(|until| certificate.issued > until)
@@ -126,9 +157,33 @@ impl State {
             .map(|(_, certificate)| certificate.serial.clone())
     }
 
+    /// A PC builds the chain to the issuer and needs the intermediate for it; a Mac signs without.
+    fn has_chain(&self, key: MachineKey, held: &HeldCertificate) -> bool {
+        let profile = held.profile.map(|profile| &self.profile(profile).kind);
+        match profile {
+            Some(ProfileKind::Scep {
+                trusted: Some(trusted),
+                ..
+            }) => self.machine(key).has_profile(*trusted, &Store::Machine),
+            _ => true,
+        }
+    }
+
+    /// Whether the list of issuers that the server sends has this one.
+    fn trusts(&self, issuer: Issuer) -> bool {
+        match issuer {
+            Issuer::Org => true,
+            Issuer::OwnAuthority => self.org.own_authority != OwnAuthority::Deleted,
+            Issuer::DeviceAccess | Issuer::OtherOrg => false,
+        }
+    }
+
     fn server_accepts(&self, serial: &Id, device: &Id) -> bool {
         self.certificates.get(serial).is_some_and(|certificate| {
-            certificate.valid_at(self.now)
+            let unchecked = certificate.issuer == Issuer::OwnAuthority
+                && self.org.own_authority == OwnAuthority::RevocationUnknown;
+            !unchecked
+                && certificate.valid_at(self.now)
                 && certificate
                     .bound
                     .as_ref()
@@ -176,8 +231,8 @@ impl State {
         }
     }
 
-    fn log_fastpass(&mut self, user: &Id, device: &Id, managed: bool) {
-        for event in self.fastpass_events(user, device, managed) {
+    fn log_fastpass(&mut self, user: &Id, device: &Id, managed: bool, app: &Id, used: Method) {
+        for event in self.fastpass_events(user, device, managed, app, used) {
             self.log(event);
         }
     }
@@ -188,6 +243,8 @@ impl State {
         user: &Id,
         device: &Id,
         managed: bool,
+        app: &Id,
+        used: Method,
     ) -> [LogEvent; 3] {
         let enrolment = self
             .devices
@@ -201,12 +258,14 @@ impl State {
             registered: true,
         };
         let session = Some(rand::RngExt::random(&mut self.ids.rng));
-        let app = Target::App(self.targets.sign_in_app.as_str().into());
-        let rule = self.winning_rule(user, device, managed).map(Target::Rule);
+        let rule = self.winning_rule(user, device, managed, app);
+        let rule = rule.map(Target::Rule);
+        let app = Target::App(app.clone());
+        let client = self.client_of(device);
         let actor = Actor::User(user.clone());
 
         let mut targets = vec![Target::User(user.clone())];
-        targets.extend(enrolment.map(|id| Target::Enrolment { id, fastpass: true }));
+        targets.extend(enrolment.map(|id| Target::Enrolment { id, used }));
         let mut factor = self.event("user.authentication.auth_via_mfa", actor.clone(), targets);
         factor.factor = Some("SIGNED_NONCE");
         let mut decision_targets = vec![app.clone()];
@@ -218,13 +277,14 @@ impl State {
         [factor, decision, sso].map(|mut event| {
             event.device = Some(context.clone());
             event.session = session;
+            event.client = client;
             event
         })
     }
 
-    /// The rule of the sign-in app's policy that matches first.
-    fn winning_rule(&self, user: &Id, device: &Id, managed: bool) -> Option<Id> {
-        let app = self.apps.get(self.targets.sign_in_app.as_str())?;
+    /// The rule of this app's policy that matches first.
+    fn winning_rule(&self, user: &Id, device: &Id, managed: bool, app: &Id) -> Option<Id> {
+        let app = self.apps.get(app)?;
         let policy = self.policies.get(&app.policy)?;
         let record = self.devices.get(device)?;
         self.matching_rule(policy, user, record, true, managed)
@@ -258,6 +318,7 @@ impl State {
         event.outcome = "FAILURE";
         event.reason = Some("INVALID_CREDENTIALS");
         event.factor = Some("SIGNED_NONCE");
+        event.client = self.client_of(device);
         event.device = Some(LogDevice {
             id: device.clone(),
             managed: false,
@@ -293,7 +354,14 @@ impl State {
     }
 
     pub(crate) fn daily_sign_in(&mut self, person: &Id, device: &Id) {
-        self.fastpass_sign_in(person, device);
+        let habit = self
+            .people
+            .get(person)
+            .and_then(|person| person.habit_app.clone());
+        match habit {
+            Some(app) => self.fastpass_sign_in_to(person, device, &app),
+            None => self.fastpass_sign_in(person, device),
+        };
         let (person, device) = (person.clone(), device.clone());
         self.schedule(
             self.now + Duration::days(1),

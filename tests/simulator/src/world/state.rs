@@ -15,6 +15,17 @@ use super::{
 use super::{Id, Issuer};
 use crate::ledger::{Ledger, RecordedEffect, RequestId};
 
+/// How Okta stands to the company's own authority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OwnAuthority {
+    #[default]
+    Trusted,
+    /// Its intermediate was taken out.
+    Deleted,
+    /// Its revocation list cannot be read, so nothing it issued is accepted.
+    RevocationUnknown,
+}
+
 /// Facts of the Okta org as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Org {
@@ -26,6 +37,9 @@ pub(crate) struct Org {
     pub tenant_id: String,
     /// Its certificate authorities and SCEP configurations.
     pub pki: Pki,
+    /// Whether the company's own authority is among those that Okta trusts, and its revocation list can
+    /// be read.
+    pub own_authority: OwnAuthority,
     /// Whether the Early Access read of authenticator enrolments is on.
     pub enrolments_api: bool,
     /// Whether the Early Access read of certificate authorities is on.
@@ -40,6 +54,9 @@ pub(crate) struct Org {
     pub jamf_url: String,
 }
 
+const OWN_AUTHORITY: &str = "CN=Acme Device CA, O=Acme, C=US";
+const OWN_SCEP_URL: &str = "https://scep.acme.example/certsrv/mscep/mscep.dll";
+
 impl Org {
     /// The issuer's distinguished name.
     pub(crate) fn issuer_name(&self, issuer: Issuer) -> String {
@@ -48,6 +65,7 @@ impl Org {
             // Whether Device Access writes another name is UNVERIFIED; its key differs.
             Issuer::DeviceAccess => (self.subdomain, &*self.id),
             Issuer::OtherOrg => ("acme-preview", "00o7preview00tenant0"),
+            Issuer::OwnAuthority => return OWN_AUTHORITY.to_owned(),
         };
         format!("CN={INTERMEDIATE}, OU={org}, DC={subdomain}, DC=okta, DC=com")
     }
@@ -57,6 +75,7 @@ impl Org {
         let configuration = match issuer {
             Issuer::Org => self.pki.configuration_of(mdm),
             Issuer::DeviceAccess => self.pki.device_access(),
+            Issuer::OwnAuthority => return OWN_SCEP_URL.to_owned(),
             Issuer::OtherOrg => {
                 let authority = "0".repeat(40);
                 return format!(
