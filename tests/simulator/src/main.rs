@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Parser;
-use simulator::{FleetOptions, Ports, SimClock, Simulator, SimulatorConfig};
+use simulator::{FleetOptions, Ports, SimClock, Simulator, SimulatorConfig, TenantFault};
 
 /// Simulated Okta, Microsoft Graph, Jamf Pro and Slack over one company.
 #[derive(Debug, Parser)]
@@ -51,6 +51,9 @@ struct Arguments {
     /// Healthy people keep signing in every day.
     #[arg(long)]
     live_sign_ins: bool,
+    /// A fault of the company's set-up, by name; may be given again.
+    #[arg(long, value_parser = fault)]
+    tenant_fault: Vec<TenantFault>,
     /// No server counts requests: for benchmarks.
     #[arg(long)]
     no_rate_limits: bool,
@@ -101,6 +104,9 @@ async fn main() -> std::io::Result<()> {
     .await?;
     // It may serve for days: only the latest reads are kept.
     simulator.ledger().keep_latest_requests(20_000);
+    for fault in &arguments.tenant_fault {
+        simulator.break_tenant(*fault);
+    }
     if arguments.no_rate_limits {
         simulator.faults().lift_rate_limits();
     }
@@ -112,6 +118,13 @@ async fn main() -> std::io::Result<()> {
     wait_for_the_end().await?;
     simulator.stop().await;
     Ok(())
+}
+
+fn fault(name: &str) -> Result<TenantFault, String> {
+    TenantFault::named(name).ok_or_else(|| {
+        let known: Vec<_> = TenantFault::ALL.iter().map(|fault| fault.name()).collect();
+        format!("there is only {}", known.join(", "))
+    })
 }
 
 async fn wait_for_the_end() -> std::io::Result<()> {

@@ -127,6 +127,18 @@ impl<'a> WireClient<'a> {
         send("GET", &url, &[("authorization", &token)], "").await
     }
 
+    /// Writes to Jamf Pro or Graph, whichever has this address.
+    pub(crate) async fn write(&self, method: &str, url: &str, body: &str) -> Reply {
+        let jamf = url.starts_with(&self.simulator.connection().jamf.url);
+        let (token, kind) = match jamf {
+            true => (&self.jamf, "application/xml"),
+            false => (&self.graph, "application/json"),
+        };
+        let token = format!("Bearer {token}");
+        let headers = [("authorization", &*token), ("content-type", kind)];
+        send(method, url, &headers, body).await
+    }
+
     /// A call of Slack's Web API.
     pub(crate) async fn slack(&self, method: &str, arguments: &[(&str, &str)]) -> Reply {
         let slack = &self.simulator.connection().slack;

@@ -528,6 +528,48 @@ async fn a_bound_token_works_only_with_its_proof_and_its_scopes() {
 }
 
 #[tokio::test]
+async fn a_role_that_lacks_a_right_refuses_both_callers_whatever_the_scopes() {
+    let bench = one("healthy", Mdm::Jamf);
+    let token = bench.token("okta.logs.read okta.devices.read").await;
+    let claims = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(
+        claims["scp"],
+        json!(["okta.devices.read", "okta.logs.read"])
+    );
+    bench.okta.deny("okta.logs.read");
+    for refused in [
+        bench.get("/api/v1/logs").await,
+        bench.with_token("GET", "/api/v1/logs", &token).await,
+    ] {
+        assert_eq!(
+            (refused.status, &refused.body["errorCode"]),
+            (403, &json!("E0000006"))
+        );
+    }
+    let allowed = bench.with_token("GET", "/api/v1/devices", &token).await;
+    assert_eq!(allowed.status, 200);
+}
+
+#[tokio::test]
+async fn a_wrong_clock_judges_assertions_and_shows_in_the_budget() {
+    let bench = one("healthy", Mdm::Jamf);
+    let ahead = Duration::minutes(10);
+    bench.app.faults.skew_clock(Server::Okta, ahead);
+    let audience = format!("{ORG}{TOKEN_PATH}");
+    let late = bench
+        .ask_token("okta.devices.read", &bench.assertion(&audience), None)
+        .await;
+    assert_eq!(
+        late.body["error_description"],
+        "The client_assertion token is expired."
+    );
+    let reset = bench.get("/api/v1/devices").await;
+    let reset: i64 = reset.header("x-rate-limit-reset").parse().unwrap();
+    assert!(reset >= (bench.app.clock.now() + ahead).timestamp());
+}
+
+#[tokio::test]
 async fn an_ssws_token_is_taken_with_or_without_the_space() {
     let bench = one("healthy", Mdm::Jamf);
     for header in ["SSWS 00atoken", "SSWS00atoken"] {

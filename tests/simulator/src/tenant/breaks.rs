@@ -58,10 +58,9 @@ fn authority(simulator: &Simulator, fault: TenantFault) {
     let world = simulator.world();
     match fault {
         TenantFault::ScepConfigurationDeleted => world.delete_scep_configuration(Mdm::Jamf),
-        TenantFault::AuthorityExpires => world.with(|state| {
-            let end = state.now + Duration::days(100);
-            state.org.pki.set_expiry(end);
-        }),
+        TenantFault::AuthorityExpires => {
+            world.set_authority_expiry(simulator.clock().now() + Duration::days(100));
+        }
         TenantFault::ConfigurationOnRetiringAuthority => {
             world.renew_certificate_authority();
             world.distribute_certificate_authority(Mdm::Jamf);

@@ -34,6 +34,11 @@ macro_rules! faults {
                 match self { $($(Self::$variant => $section,)*)* }
             }
 
+            /// The fault of this name.
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|fault| fault.name() == name)
+            }
+
             /// What is wrong, as a sentence.
             pub fn wrong(self) -> &'static str {
                 match self { $($(Self::$variant => $wrong,)*)* }

@@ -294,12 +294,43 @@ async fn each_fault_shows_on_the_wire_and_nothing_else_changes() {
     }
 }
 
+#[tokio::test]
+async fn a_missing_right_refuses_the_write_that_needs_it() {
+    let simulator = tenant().await;
+    let (jamf, intune) = (&simulator.connection().jamf, &simulator.connection().intune);
+    let group = format!(
+        "{}/JSSResource/computergroups/id/{}",
+        jamf.url, jamf.hold_group
+    );
+    let none = "<computer_group><computer_additions></computer_additions></computer_group>";
+    let device = simulator
+        .world()
+        .with(|state| state.intune.keys().next().unwrap().clone());
+    let sync = format!(
+        "{}/v1.0/deviceManagement/managedDevices/{device}/syncDevice",
+        intune.graph_url
+    );
+    for (fault, url, body, method) in [
+        (TenantFault::JamfWithoutGroupUpdate, &group, none, "PUT"),
+        (TenantFault::GraphWithoutSync, &sync, "", "POST"),
+    ] {
+        let client = WireClient::new(&simulator).await;
+        let allowed = client.write(method, url, body).await;
+        assert!(allowed.status < 300, "{fault:?} {}", allowed.text());
+        simulator.break_tenant(fault);
+        let refused = client.write(method, url, body).await;
+        assert_eq!(refused.status, 403, "{fault:?} {}", refused.text());
+    }
+    simulator.stop().await;
+}
+
 #[test]
 fn names_are_told_apart() {
     let names: BTreeSet<_> = TenantFault::ALL.iter().map(|fault| fault.name()).collect();
     assert_eq!(names.len(), TenantFault::ALL.len());
     for fault in TenantFault::ALL {
         assert!(fault.wrong().ends_with('.'), "{fault:?}");
+        assert_eq!(TenantFault::named(fault.name()), Some(*fault));
         assert!(!fault.section().is_empty(), "{fault:?}");
     }
 }

@@ -110,6 +110,11 @@ impl World {
         });
     }
 
+    /// The attestation authority's newest certificate has had this end all along.
+    pub fn set_authority_expiry(&self, ends: DateTime<Utc>) {
+        self.with(|state| state.org.pki.set_expiry(ends));
+    }
+
     /// An admin moves a configuration onto the renewed authority; its address stays.
     pub fn roll_over_scep(&self, mdm: Mdm) {
         self.with(|state| {
