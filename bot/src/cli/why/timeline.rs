@@ -144,6 +144,7 @@ mod tests {
             value: value.into(),
             observed_at: at("2026-11-24T10:00:00Z"),
             about: None,
+            assumes: None,
         }
     }
 
