@@ -15,7 +15,9 @@ mod actions;
 mod database;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod init;
+mod link;
 mod migrate;
 mod output;
 mod person;
@@ -56,6 +58,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Ask for the settings, try each credential, write the settings file and the Slack manifest
     Init(Box<init::InitArgs>),
+    /// Check the set-up from the top of Okta's article down, and say what to do
+    Doctor(doctor::DoctorArgs),
     /// Look at the whole fleet once and say what is stuck
     Sweep(sweep::SweepArgs),
     /// Say why one computer is not managed, and what happens next
@@ -78,6 +82,8 @@ enum Command {
     Stop(stop::StopArgs),
     /// Lift a stop
     Resume(stop::ResumeArgs),
+    /// Say by hand which MDM record an Okta record is
+    Link(link::LinkArgs),
     /// Bring the database up to date
     Migrate(migrate::MigrateArgs),
 }
@@ -86,12 +92,14 @@ impl Command {
     /// Whether stdout holds one JSON document, also when the command fails.
     fn json(&self) -> bool {
         match self {
+            Self::Doctor(args) => args.json,
             Self::Sweep(args) => args.json,
             Self::Why(args) => args.json,
             Self::Proposals(command) => command.json(),
             Self::Runs(command) => command.json(),
             Self::Playbooks(command) => command.json(),
             Self::Actions(args) => args.json,
+            Self::Link(args) => args.json,
             _ => false,
         }
     }
@@ -109,6 +117,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(args).await,
         Command::Init(args) => init::run(&context, *args).await,
+        Command::Doctor(args) => doctor::run(&context, args).await,
         Command::Sweep(args) => sweep::run(&context, args).await,
         Command::Why(args) => why::run(&context, args).await,
         Command::Proposals(command) => proposals::run(&context, command).await,
@@ -118,6 +127,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::run(&context, args).await,
         Command::Stop(args) => stop::stop(&context, args).await,
         Command::Resume(args) => stop::resume(&context, args).await,
+        Command::Link(args) => link::run(&context, args).await,
         Command::Migrate(args) => migrate::run(&context, args).await,
     };
     match result {
