@@ -13,6 +13,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
+use crate::domain::Platform;
+
 pub use duration::parse_duration;
 pub use load::{Environment, load, locate};
 pub use problem::{Place, Problem, Problems};
@@ -214,6 +216,10 @@ pub struct Detect {
     pub grace: Duration,
     /// How many complete sweeps, at least an hour apart, must agree before a first card.
     pub confirmations: u8,
+    /// Okta Verify below this version is too old; without it no version is.
+    pub okta_verify_minimum: BTreeMap<Platform, String>,
+    /// An operating system below this version is too old; without it none is.
+    pub os_minimum: BTreeMap<Platform, String>,
 }
 
 impl Default for Detect {
@@ -221,6 +227,8 @@ impl Default for Detect {
         Self {
             grace: Duration::from_secs(24 * 3600),
             confirmations: 1,
+            okta_verify_minimum: BTreeMap::new(),
+            os_minimum: BTreeMap::new(),
         }
     }
 }

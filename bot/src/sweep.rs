@@ -6,7 +6,10 @@ mod state;
 
 pub(crate) use save::key as subject_key;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -15,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::SharedClock,
+    doctor::{self, tenant::ProbeAnswer},
     domain::{
-        Cause, GroupId, PlannedRepair, PlaybookName,
+        Assumption, Cause, GroupId, PlannedRepair, PlaybookName,
         certificate::Issuers,
         correlate::ManualLink,
         decide::{DecideInput, Decided, decide},
@@ -30,7 +34,7 @@ use crate::{
     observer::{Observed, Observer},
     report::SweepDocument,
     settings::{self, Settings},
-    store::{LeaseProof, OBSERVER_LEASE, Store},
+    store::{LeaseProof, OBSERVER_LEASE, Store, StoredBelief},
 };
 
 /// Sweeps the fleet.
@@ -102,6 +106,7 @@ impl Sweeper {
             .save_confirmations(proof, &observed.confirmed)
             .await?;
         self.save_subjects(proof, &observed, started_at).await?;
+        self.save_beliefs(proof, &observed, started_at).await?;
         self.save_findings(proof, &observed, &decided, started_at)
             .await?;
         self.save_proposals(&observed, &decided).await?;
@@ -237,8 +242,49 @@ impl Sweeper {
             },
             last_repairs,
             playbook_causes,
+            okta_verify_minimum: settings.detect.okta_verify_minimum.clone(),
+            os_minimum: settings.detect.os_minimum.clone(),
+            org_hosts: org_host(&settings.okta.org_url).into_iter().collect(),
+            scep_url: settings.attestation.scep_url.clone(),
+            scep_probes: self.scep_probes().await?,
+            contradicted: self.contradicted().await?,
             ..DetectSettings::default()
         })
+    }
+
+    /// What SCEP servers last answered to `doctor`.
+    async fn scep_probes(&self) -> anyhow::Result<Vec<crate::domain::ScepProbe>> {
+        let stored = self.store.probes().await?.into_iter();
+        Ok(stored
+            .filter_map(|probe| {
+                let answer = serde_json::from_value::<ProbeAnswer>(probe.answer).ok()?;
+                Some(answer.told(probe.url, probe.asked_at))
+            })
+            .collect())
+    }
+
+    /// Beliefs about the vendors that this org's own data refutes, as the last sweep counted.
+    async fn contradicted(&self) -> anyhow::Result<BTreeSet<Assumption>> {
+        let beliefs = self.store.beliefs().await?.into_iter();
+        Ok(beliefs
+            .filter(|one| doctor::tenant::Tally::from(*one).refutes())
+            .map(|one| one.belief)
+            .collect())
+    }
+
+    /// Counts what this look says about the beliefs.
+    async fn save_beliefs(
+        &self,
+        proof: &LeaseProof,
+        observed: &Observed,
+        at: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let counted = tokio::task::block_in_place(|| doctor::tally(&observed.observations));
+        let beliefs: Vec<StoredBelief> = counted
+            .into_iter()
+            .map(|(belief, tally)| tally.stored(belief))
+            .collect();
+        Ok(self.store.save_beliefs(proof, &beliefs, at).await?)
     }
 
     async fn safety(&self, dry_run: bool) -> anyhow::Result<SafetySettings> {
@@ -295,4 +341,10 @@ pub(crate) fn usage(observer: &Observer) -> BTreeMap<String, crate::report::Api>
     std::iter::once(one("okta", okta.usage()))
         .chain(mdms)
         .collect()
+}
+
+/// `acme.okta.com`
+fn org_host(url: &str) -> Option<String> {
+    let url = url.parse::<url::Url>().ok()?;
+    url.host_str().map(str::to_lowercase)
 }

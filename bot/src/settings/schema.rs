@@ -73,6 +73,12 @@ const SCEP_PROFILES: Key = key(
 );
 const SCEP_URL: Key = key("scep_url", Kind::Url, "the SCEP URL that the profile uses");
 
+/// A version for each desktop platform.
+const VERSIONS: &[Key] = &[
+    key("WINDOWS", Kind::Text, r#"a version such as "10.0.22631""#),
+    key("MACOS", Kind::Text, r#"a version such as "14.0""#),
+];
+
 /// The top level.
 pub(super) const ROOT: &[Key] = &[
     key(
@@ -169,6 +175,16 @@ pub(super) const ROOT: &[Key] = &[
         Kind::Table(&[
             key("grace", Kind::Duration, r#"a duration such as "24h""#),
             key("confirmations", Kind::Integer(1, 10), "1 or 2"),
+            key(
+                "okta_verify_minimum",
+                Kind::Table(VERSIONS),
+                r#"versions by platform: { WINDOWS = "5.2.0", MACOS = "9.30.0" }"#,
+            ),
+            key(
+                "os_minimum",
+                Kind::Table(VERSIONS),
+                r#"versions by platform: { WINDOWS = "10.0.22631", MACOS = "14.0" }"#,
+            ),
         ]),
         "a table: [detect]",
     ),
