@@ -74,7 +74,8 @@ impl Issuers {
     }
 }
 
-fn contains_ignoring_case(text: &str, part: &str) -> bool {
+/// Whether a text holds a part, in any letter case of ASCII.
+pub(crate) fn contains_ignoring_case(text: &str, part: &str) -> bool {
     part.is_empty()
         || text
             .as_bytes()
@@ -134,6 +135,7 @@ pub enum UnknownBecause {
     NotYetValid,
     NoUsableKey,
     WrongIssuer,
+    OtherSubject,
     PerhapsUnused,
 }
 
@@ -155,6 +157,9 @@ impl UnknownBecause {
             Self::NoUsableKey => "no certificate listed has its private key",
             Self::WrongIssuer => {
                 "every certificate listed is from an issuer that Okta does not trust"
+            }
+            Self::OtherSubject => {
+                "the certificates listed do not carry the subject of an attestation certificate"
             }
             Self::PerhapsUnused => {
                 "the certificate is older than 90 days and no use of it is known, nor is the log whole since its issue: Okta may have revoked it"
@@ -186,8 +191,8 @@ pub struct CertificateView<'a> {
     pub bound_to: Option<&'a DeviceId>,
     /// Whether the log shows that it was used on this device.
     pub used: bool,
-    /// Whether another listed certificate is in its time while this one is not: this one hides it.
-    pub hides_a_good_one: bool,
+    /// Another listed certificate that is in its time while this one is not: this one hides it.
+    pub hidden: Option<&'a MdmCertificate>,
 }
 
 impl CertificateView<'_> {
@@ -224,13 +229,39 @@ pub fn judge_with<'a>(subject: &Subject<'a>, issuers: &Issuers) -> CertificateVi
 /// machine store only if the user store has none; the one issued last.
 pub fn chosen<'c>(rows: &'c [MdmCertificate], issuers: &Issuers) -> Option<&'c MdmCertificate> {
     rows.iter()
-        .filter(|row| row.has_private_key != Some(false))
-        .filter(|row| issuers.judge(row.issuer.as_deref()) != IssuerMatch::Wrong)
+        .filter(|row| is_candidate(row, issuers))
         .max_by_key(|row| {
             let in_user_store = row.store != Some(CertificateStore::Machine);
             (in_user_store, issue_of(row), row.expires_at)
         })
 }
+
+fn is_candidate(row: &MdmCertificate, issuers: &Issuers) -> bool {
+    row.has_private_key != Some(false)
+        && may_attest(row)
+        && issuers.judge(row.issuer.as_deref()) != IssuerMatch::Wrong
+}
+
+/// Okta takes any subject. One that does not match is some other certificate of the same issuer, unless the profile's
+/// own variables stand in it unresolved.
+fn may_attest(row: &MdmCertificate) -> bool {
+    row.subject_matches || has_unresolved_variable(&row.subject)
+}
+
+/// Whether a subject holds a variable that its MDM did not fill in.
+pub(crate) fn has_unresolved_variable(subject: &str) -> bool {
+    subject.contains(['$', '{', '%'])
+}
+
+/// Whether a certificate is shown to be of a CA of the company's own.
+pub(crate) fn is_of_own_ca(row: &MdmCertificate) -> bool {
+    row.issuer.as_deref().is_some_and(|issuer| {
+        !issuer.trim().is_empty() && !contains_ignoring_case(issuer, OKTAS_CA)
+    })
+}
+
+/// Common name of the intermediate that issues, in every org.
+const OKTAS_CA: &str = "Organization Intermediate Authority";
 
 fn issue_of(row: &MdmCertificate) -> Option<DateTime<Utc>> {
     row.issued_at.or_else(|| Some(row.expires_at? - VALIDITY))
@@ -248,7 +279,7 @@ fn unknown<'a>(because: UnknownBecause) -> CertificateView<'a> {
         revocation: None,
         bound_to: None,
         used: false,
-        hides_a_good_one: false,
+        hidden: None,
     }
 }
 
@@ -263,9 +294,11 @@ fn judge_rows<'a>(
     }
     let Some(row) = chosen(rows, issuers) else {
         let keyless = rows.iter().all(|row| row.has_private_key == Some(false));
-        return unknown(match keyless {
-            true => UnknownBecause::NoUsableKey,
-            false => UnknownBecause::WrongIssuer,
+        let others = !rows.iter().any(may_attest);
+        return unknown(match (keyless, others) {
+            (true, _) => UnknownBecause::NoUsableKey,
+            (false, true) => UnknownBecause::OtherSubject,
+            (false, false) => UnknownBecause::WrongIssuer,
         });
     };
     let log = &subject.observations.log;
@@ -287,7 +320,7 @@ fn judge_rows<'a>(
         revocation: revocation(log, serial.as_deref(), &row.subject, issued),
         bound_to,
         used: was_used(subject, issued, bound_to),
-        hides_a_good_one: false,
+        hidden: None,
     };
     view.state = match () {
         () if row.expires_at.is_some_and(|end| end <= now) => CertificateState::Expired,
@@ -303,11 +336,10 @@ fn judge_rows<'a>(
         () => by_use(subject, &view),
     };
     if view.state != CertificateState::Valid {
-        view.hides_a_good_one = rows.iter().any(|other| {
-            !std::ptr::eq(other, row)
-                && other.has_private_key != Some(false)
+        view.hidden = rows.iter().find(|other| {
+            !std::ptr::eq(*other, row)
+                && is_candidate(other, issuers)
                 && other.revoked != Some(true)
-                && issuers.judge(other.issuer.as_deref()) != IssuerMatch::Wrong
                 && other.expires_at.is_some_and(|end| end > now)
         });
     }
@@ -466,7 +498,7 @@ fn by_use(subject: &Subject<'_>, view: &CertificateView<'_>) -> CertificateState
 /// Whether the 90 days apply: Okta's CA by name, or an org that was seen to issue. An own CA has its own rules.
 fn is_of_oktas_ca(log: &LogFacts, row: Option<&MdmCertificate>) -> bool {
     match row.and_then(|row| row.issuer.as_deref()) {
-        Some(issuer) => contains_ignoring_case(issuer, "Organization Intermediate Authority"),
+        Some(issuer) => contains_ignoring_case(issuer, OKTAS_CA),
         None => log
             .coverage(EventClass::CertificateIssued)
             .last_seen

@@ -13,7 +13,7 @@ use crate::{
     certificate::{self, CertificateState},
     correlate::{self, Correlated, FleetIndex, ManagedUser, ManualLink, normalise},
     detect::{self, Candidate, DetectSettings, Scope, Urgency},
-    diagnose,
+    diagnose::{self, Fleet},
 };
 
 pub use crate::detect::Counts;
@@ -79,13 +79,14 @@ pub fn findings<'a>(
         .filter_map(|case| candidate(&case.subject, &case.diagnosis, Urgency::Upcoming, settings))
         .collect();
     let mut wants: BTreeSet<Want> = BTreeSet::new();
+    let index = Fleet::new(observations);
     for subject in correlated.subjects {
         let scope = detect::scope(&subject, settings);
         if matches!(scope, Scope::OutOfScope(_) | Scope::StaleList) {
             counts.out_of_scope += 1;
             continue;
         }
-        let (diagnosis, blocked) = diagnose::examine(&subject, settings);
+        let (diagnosis, blocked) = diagnose::examine(&subject, settings, &index);
         match (&scope, diagnosis.cause) {
             (Scope::Settling { .. }, _) => counts.settling += 1,
             (_, Cause::FastpassNoSigninSinceCert) => counts.proof_pending += 1,
@@ -406,7 +407,7 @@ fn upcoming_case<'a>(subject: Subject<'a>, settings: &DetectSettings) -> Option<
     let mdm = subject.mdm?;
     let end = view.expires_at?;
     let cause = match view.state {
-        CertificateState::Expired if !view.hides_a_good_one => Cause::CertExpired,
+        CertificateState::Expired if view.hidden.is_none() => Cause::CertExpired,
         CertificateState::Valid if end < mdm.now + settings.expiring_within => {
             Cause::CertExpiringSoon
         }

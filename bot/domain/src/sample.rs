@@ -254,6 +254,26 @@ impl Org {
         &mut self.record(at).profiles.as_mut().unwrap()[0]
     }
 
+    /// The profile that brings the computer's certificate.
+    pub(crate) fn attestation_profile(&mut self, at: At) -> &mut AttestationProfile {
+        &mut self.seen.mdms[at.mdm].profiles[0]
+    }
+
+    /// What that profile's SCEP payload asks for.
+    pub(crate) fn scep(&mut self, at: At) -> &mut crate::ScepSettings {
+        &mut self.attestation_profile(at).scep
+    }
+
+    /// An org-wide change in Okta's log.
+    pub(crate) fn change(&mut self, event_type: &str, at: DateTime<Utc>) {
+        self.seen.log.org_changes.push(crate::OrgChangeSeen {
+            at,
+            event_type: event_type.to_owned(),
+            actor: Some("admin".to_owned()),
+            target: None,
+        });
+    }
+
     pub(crate) fn rule(&mut self) -> &mut AccessRule {
         &mut self.seen.okta.policies.access_policies[0].rules[0]
     }

@@ -1,24 +1,35 @@
 //! What the entries of the catalogue look at: one subject, read once.
 
+use std::cell::OnceCell;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    Confidence, EventClass, Evidence, FastPassSeen, MatchStrength, MdmDevice, MdmObservation,
-    Observations, OktaDevice, OktaDeviceUser, ProfileDelivery, ProfileState, Subject, UserDetail,
-    Want,
+    Assumption, AttestationProfile, Confidence, EventClass, Evidence, FastPassSeen, MatchStrength,
+    MdmDevice, MdmKind, MdmObservation, Observations, OktaDevice, OktaDeviceUser, ProfileDelivery,
+    ProfileState, RevocationSeen, ScepSettings, Subject, UserDetail, Visibility, Want,
     certificate::{self, CertificateState, CertificateView, IssuerMatch},
     detect::DetectSettings,
 };
 
-use super::verdict::Gap;
+use super::{
+    fleet::Fleet,
+    policy::{self, Asked},
+    trouble::{self, Trouble},
+    verdict::Gap,
+};
 
 /// The System Log is kept this long; asking for more is refused.
 const LOG_RETENTION: TimeDelta = TimeDelta::days(90);
+
+/// A sign-in this soon after the issue may have run before the certificate was in its store.
+pub(super) const CERTIFICATE_SETTLES: TimeDelta = TimeDelta::minutes(10);
 
 /// One device-user as the entries see it.
 pub(super) struct Facts<'s, 'a> {
     pub(super) subject: &'s Subject<'a>,
     pub(super) settings: &'s DetectSettings,
+    pub(super) fleet: &'s Fleet<'a>,
     pub(super) device: &'a OktaDevice,
     pub(super) link: &'a OktaDeviceUser,
     pub(super) certificate: CertificateView<'a>,
@@ -26,17 +37,24 @@ pub(super) struct Facts<'s, 'a> {
     pub(super) profile: Option<&'a ProfileDelivery>,
     pub(super) fastpass: Option<&'a FastPassSeen>,
     pub(super) detail: Option<&'a UserDetail>,
+    asked: OnceCell<Asked<'a>>,
+    trouble: OnceCell<Option<Trouble<'a>>>,
 }
 
 impl<'s, 'a> Facts<'s, 'a> {
     /// `None` if the subject is no device-user.
-    pub(super) fn new(subject: &'s Subject<'a>, settings: &'s DetectSettings) -> Option<Self> {
+    pub(super) fn new(
+        subject: &'s Subject<'a>,
+        settings: &'s DetectSettings,
+        fleet: &'s Fleet<'a>,
+    ) -> Option<Self> {
         let (device, link) = (subject.device?, subject.link?);
         let observations = subject.observations;
         let profiles = subject.record.and_then(|record| record.profiles.as_deref());
         Some(Self {
             subject,
             settings,
+            fleet,
             device,
             link,
             certificate: certificate::judge_with(subject, &settings.issuers),
@@ -49,7 +67,75 @@ impl<'s, 'a> Facts<'s, 'a> {
                 .fastpass
                 .get(&(device.id.clone(), link.user_id.clone())),
             detail: observations.okta.users.get(&link.user_id),
+            asked: OnceCell::new(),
+            trouble: OnceCell::new(),
         })
+    }
+
+    /// Whether a sign-in would make Okta look at this device-user's management.
+    pub(super) fn asked(&self) -> &Asked<'a> {
+        self.asked.get_or_init(|| policy::asks_for_managed(self))
+    }
+
+    /// Why no certificate comes, by the MDM's words; `None` where one is there or nothing says that it fails.
+    pub(super) fn trouble(&self) -> Option<&Trouble<'a>> {
+        self.trouble.get_or_init(|| trouble::of(self)).as_ref()
+    }
+
+    /// The attestation profile that the delivery is of; without a delivery the platform's only one.
+    pub(super) fn attestation_profile(&self) -> Option<&'a AttestationProfile> {
+        let (mdm, record) = self.mdm()?;
+        if let Some(delivery) = self.profile {
+            return mdm
+                .profiles
+                .iter()
+                .find(|profile| profile.id == delivery.profile_id);
+        }
+        let mut of_platform = mdm
+            .profiles
+            .iter()
+            .filter(|profile| profile.platform == record.platform);
+        of_platform.next().filter(|_| of_platform.next().is_none())
+    }
+
+    /// What the SCEP payload asks for, as far as the MDM shows it.
+    pub(super) fn scep(&self) -> Option<&'a ScepSettings> {
+        self.attestation_profile().map(|profile| &profile.scep)
+    }
+
+    /// When a sign-in can first have used the certificate.
+    pub(super) fn ready(&self) -> Option<DateTime<Utc>> {
+        Some(self.certificate.issued_at? + CERTIFICATE_SETTLES)
+    }
+
+    /// The last FastPass sign-in since the certificate that still said "not managed", and none since that said
+    /// otherwise.
+    pub(super) fn refused(&self) -> Option<DateTime<Utc>> {
+        let ready = self.ready()?;
+        let seen = self.fastpass?;
+        let refused = seen.last_unmanaged.filter(|at| *at > ready)?;
+        seen.last_managed
+            .is_none_or(|managed| managed <= refused)
+            .then_some(refused)
+    }
+
+    /// The refusal as evidence.
+    pub(super) fn refusal(&self, at: DateTime<Utc>) -> Evidence {
+        self.okta_says("fastpass.device_managed", "false", Some(at))
+            .assuming(Assumption::FastpassDevice)
+    }
+
+    /// Whether the log shows that Okta's CA issued nothing to anybody since; `None`: not covered.
+    pub(super) fn nothing_issued_since(&self, at: DateTime<Utc>) -> Option<bool> {
+        let issues = self
+            .observations()
+            .log
+            .coverage(EventClass::CertificateIssued);
+        match issues.last_seen {
+            Some(last) if last > at => Some(false),
+            _ if issues.proves_absence_since(at) => Some(true),
+            _ => None,
+        }
     }
 
     pub(super) fn observations(&self) -> &'a Observations {
@@ -113,6 +199,13 @@ impl<'s, 'a> Facts<'s, 'a> {
         }
     }
 
+    /// What a person set.
+    pub(super) fn operator_says(&self, fact: &str, value: impl ToString) -> Evidence {
+        let mut evidence = self.okta_says(fact, value, None);
+        "operator".clone_into(&mut evidence.source);
+        evidence
+    }
+
     /// The link's status, as it was read: by id, or as listed.
     pub(super) fn management_status(&self) -> Evidence {
         let read = self
@@ -144,19 +237,46 @@ impl<'s, 'a> Facts<'s, 'a> {
         if let Some(row) = view.certificate {
             let inventory = self.subject.record.and_then(|record| record.inventory_at);
             let name = row.serial_number.as_deref().unwrap_or(&row.subject);
-            evidence.push(self.mdm_says("certificate", name, inventory));
+            evidence.push(self.listed(self.mdm_says("certificate", name, inventory)));
         }
-        let source = |fact: &str, at: DateTime<Utc>| match view.certificate {
+        let source = |fact: &str, at: DateTime<Utc>, belief| match view.certificate {
             Some(_) => self.mdm_says(fact, time(at), Some(at)),
-            None => self.okta_says(fact, time(at), Some(at)),
+            None => self.okta_says(fact, time(at), Some(at)).assuming(belief),
         };
         if let Some(at) = view.issued_at {
-            evidence.push(source("certificate.issued_at", at));
+            evidence.push(source("certificate.issued_at", at, Assumption::IssueEvents));
         }
         if let Some(at) = view.expires_at {
-            evidence.push(source("certificate.expires_at", at));
+            evidence.push(source("certificate.expires_at", at, Assumption::Validity));
         }
         evidence
+    }
+
+    /// A listing that may lack what was issued since rests on the belief that it does not.
+    fn listed(&self, evidence: Evidence) -> Evidence {
+        let presence_only = self
+            .subject
+            .mdm
+            .is_some_and(|mdm| mdm.shows.certificates == Visibility::PresenceOnly);
+        match presence_only {
+            true => evidence.assuming(Assumption::IntuneRows),
+            false => evidence,
+        }
+    }
+
+    /// A revocation of the log, as evidence.
+    pub(super) fn revocation_evidence(&self, revocation: &RevocationSeen) -> Evidence {
+        self.okta_says(&revocation.event_type, "seen", Some(revocation.at))
+            .assuming(Assumption::RevocationEvents)
+    }
+
+    /// The store that the certificate is in, as evidence.
+    pub(super) fn store_evidence(&self, store: &str) -> Evidence {
+        let evidence = self.mdm_says("certificate.store", store, None);
+        match self.subject.mdm.map(|mdm| mdm.kind) {
+            Some(MdmKind::Jamf) => evidence.assuming(Assumption::JamfUsername),
+            _ => evidence,
+        }
     }
 
     /// The certificate is in its time, of an accepted issuer, and not bound to another record. Otherwise: what is

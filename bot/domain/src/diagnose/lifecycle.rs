@@ -3,17 +3,31 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Cause, Confidence, ManagementStatus, OktaDevice, OktaDeviceStatus, correlate::effective_links,
-    detect,
+    Cause, Confidence, ManagementStatus, OktaDevice, OktaDeviceStatus, Stage,
+    correlate::effective_links, detect,
 };
 
 use super::{
+    entry::{Entry, On, Prove, Section},
     facts::{Facts, time},
     verdict::{Found, Verdict, not_enough},
 };
 
 /// C59: the list is out of date; by id the link is managed.
-pub(super) fn stale_read(facts: &Facts<'_, '_>) -> Verdict {
+pub(super) static STALE_READ: Entry = Entry {
+    cause: Cause::OktaSearchStaleRead,
+    section: Section::Records,
+    stage: Some(Stage::Managed),
+    on: On::Desktops,
+    mdms: "all",
+    confidence: Confidence::High,
+    evidence: "the list says `NOT_MANAGED`, the read by id says `MANAGED`",
+    person: "Nobody: it is confirmed by id and dropped",
+    neighbours: &[],
+    prove: Prove::OfUser(stale_read),
+};
+
+fn stale_read(facts: &Facts<'_, '_>) -> Verdict {
     if !detect::is_managed_by_id(facts.subject) {
         return Verdict::NoFault("read by id, it is not managed either");
     }
@@ -30,7 +44,20 @@ pub(super) fn status_shown(facts: &Facts<'_, '_>) -> Verdict {
 }
 
 /// C55: suspended. The certificate is untouched, but nothing attests while it lasts.
-pub(super) fn suspended(facts: &Facts<'_, '_>) -> Verdict {
+pub(super) static SUSPENDED: Entry = Entry {
+    cause: Cause::OktaDeviceSuspended,
+    section: Section::Records,
+    stage: Some(Stage::OvRegistered),
+    on: On::Desktops,
+    mdms: "all",
+    confidence: Confidence::High,
+    evidence: "`status` SUSPENDED; actor by the log",
+    person: "Security: ask who suspended it and why, then unsuspend; it may be a hold",
+    neighbours: &[Cause::OktaDeviceDeactivated],
+    prove: Prove::OfUser(suspended),
+};
+
+fn suspended(facts: &Facts<'_, '_>) -> Verdict {
     if facts.device.status != OktaDeviceStatus::Suspended {
         return Verdict::NoFault("the Okta record is not suspended");
     }
@@ -40,7 +67,20 @@ pub(super) fn suspended(facts: &Facts<'_, '_>) -> Verdict {
 }
 
 /// C56: deactivated. Links, factors and certificate are gone for good.
-pub(super) fn deactivated(facts: &Facts<'_, '_>) -> Verdict {
+pub(super) static DEACTIVATED: Entry = Entry {
+    cause: Cause::OktaDeviceDeactivated,
+    section: Section::Records,
+    stage: Some(Stage::OvRegistered),
+    on: On::Desktops,
+    mdms: "all",
+    confidence: Confidence::High,
+    evidence: "`status` DEACTIVATED; also of a record without users, in `unlinked`",
+    person: "Okta admin: activate only if it is wanted; the user enrols Okta Verify again, the certificate must be new",
+    neighbours: &[Cause::OktaDeviceSuspended],
+    prove: Prove::OfUser(deactivated),
+};
+
+fn deactivated(facts: &Facts<'_, '_>) -> Verdict {
     if facts.device.status != OktaDeviceStatus::Deactivated {
         return Verdict::NoFault("the Okta record is not deactivated");
     }
@@ -88,7 +128,20 @@ fn status(facts: &Facts<'_, '_>) -> Vec<crate::Evidence> {
 /// C57: an old record of a computer that registered again. It will never be managed; the newer one is what counts.
 ///
 /// One record per OS user is possible on shared computers, so that a newer record of somebody else alone proves nothing.
-pub(super) fn old_twin(facts: &Facts<'_, '_>) -> Verdict {
+pub(super) static OLD_TWIN: Entry = Entry {
+    cause: Cause::OktaDuplicateRecords,
+    section: Section::Records,
+    stage: Some(Stage::OvRegistered),
+    on: On::Desktops,
+    mdms: "all",
+    confidence: Confidence::Medium,
+    evidence: "a newer record of the same hardware that the user is managed on, or that was registered after this one was last used",
+    person: "Two approvers: delete the dead record once nobody uses it and its certificate is not the one in use",
+    neighbours: &[Cause::CertBoundToOther],
+    prove: Prove::OfUser(old_twin),
+};
+
+fn old_twin(facts: &Facts<'_, '_>) -> Verdict {
     let Some(used) = facts.device.last_updated else {
         return Verdict::NoFault("there is no newer record in use that replaced this one");
     };
@@ -127,7 +180,20 @@ fn replaces(facts: &Facts<'_, '_>, twin: &OktaDevice, used: DateTime<Utc>) -> bo
 }
 
 /// C58: nobody has used the record for months, and its MDM has not heard of it either.
-pub(super) fn out_of_use(facts: &Facts<'_, '_>) -> Verdict {
+pub(super) static OUT_OF_USE: Entry = Entry {
+    cause: Cause::OktaRecordStale,
+    section: Section::Records,
+    stage: None,
+    on: On::Desktops,
+    mdms: "all",
+    confidence: Confidence::High,
+    evidence: "Okta older than 90 days and the MDM older than 30",
+    person: "Nobody: out of scope, a matter of tidying up",
+    neighbours: &[],
+    prove: Prove::OfUser(out_of_use),
+};
+
+fn out_of_use(facts: &Facts<'_, '_>) -> Verdict {
     let Some((used, heard)) = detect::stale_since(facts.subject, facts.settings) else {
         return Verdict::NoFault("Okta or the MDM has heard of it lately");
     };
@@ -139,3 +205,17 @@ pub(super) fn out_of_use(facts: &Facts<'_, '_>) -> Verdict {
         .since(Some(used))
         .into()
 }
+
+/// C63: imported by an identity source, and never registered.
+pub(super) static IMPORTED: Entry = Entry {
+    cause: Cause::RecordImportedNotRegistered,
+    section: Section::Records,
+    stage: Some(Stage::OvRegistered),
+    on: On::Desktops,
+    mdms: "all",
+    confidence: Confidence::Medium,
+    evidence: "`registered` is false and nobody is linked to the record",
+    person: "Okta admin: nothing, or as C42 where the MDM says that somebody has the computer",
+    neighbours: &[Cause::OvNotEnrolled],
+    prove: Prove::Elsewhere("`unlinked`: Okta records without a user"),
+};

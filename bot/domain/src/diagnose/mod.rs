@@ -1,123 +1,110 @@
 //! The catalogue: why is this device-user not managed?
 //!
-//! Entries are asked in a fixed order, cheap and exclusive ones first, and the first that proves itself is the answer.
-//! Each says "it is this", "it is not, because" or "it cannot be told, because"; silence never proves anything.
+//! Entries are asked in the order of `order.rs`, and the first that proves itself is the answer. Each says "it is
+//! this", "it is not, because", "it cannot be told, because" or "a person checks it so"; silence never proves anything.
 
+mod ca;
 mod certificate;
+mod document;
+mod entry;
 mod facts;
 mod fastpass;
+mod fleet;
 mod lifecycle;
+mod machine;
 mod mdm;
+mod okta_verify;
+mod order;
+mod people;
 mod policy;
 mod profile;
 mod shared;
+mod sso;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod verdict;
+
+use std::borrow::Cow;
 
 use crate::{
     Cause, Confidence, Diagnosis, Evidence, MatchStrength, Rival, Stage, Subject, Want,
     detect::DetectSettings,
 };
 
+pub use document::{by_hand, document};
+use entry::Prove;
 use facts::Facts;
+pub use fleet::Fleet;
+use order::{ORDER, Step};
 pub use stages::Clocks;
-use verdict::{Found, Verdict};
-
-type Entry = fn(&Facts<'_, '_>) -> Verdict;
-
-/// The evaluation order of the catalogue. `None`: a check that is no cause of its own, and ends it if it fails.
-///
-/// The policy is asked before the sign-in: a user whom no rule asks could sign in for ever without proof.
-const ORDER: [(Option<Cause>, Entry); 26] = [
-    // Okta lifecycle
-    (Some(Cause::OktaSearchStaleRead), lifecycle::stale_read),
-    (None, lifecycle::status_shown),
-    (Some(Cause::OktaDeviceSuspended), lifecycle::suspended),
-    (Some(Cause::OktaDeviceDeactivated), lifecycle::deactivated),
-    (None, lifecycle::known_status),
-    (Some(Cause::OktaDuplicateRecords), lifecycle::old_twin),
-    (Some(Cause::OktaRecordStale), lifecycle::out_of_use),
-    // Record match, MDM enrolment, check-in
-    (Some(Cause::MdmNotEnrolled), mdm::not_enrolled),
-    (Some(Cause::MdmEnrolmentBroken), mdm::enrolment_broken),
-    (Some(Cause::MdmNotCheckingIn), mdm::not_checking_in),
-    // Profile
-    (Some(Cause::ProfileNotInScope), profile::not_in_scope),
-    (Some(Cause::ProfileNotApplicable), profile::not_applicable),
-    (Some(Cause::ProfileConflict), profile::conflict),
-    (Some(Cause::ProfilePending), profile::pending),
-    (Some(Cause::ProfileFailed), profile::failed),
-    // Certificate
-    (Some(Cause::CertExpired), certificate::expired),
-    (
-        Some(Cause::CertRevokedByDeletion),
-        certificate::revoked_by_deletion,
-    ),
-    (Some(Cause::CertUnusedRevoked), certificate::revoked_unused),
-    (Some(Cause::CertMissing), certificate::missing),
-    (
-        Some(Cause::ProfileInstalledNoCert),
-        certificate::never_issued,
-    ),
-    // Okta Verify, policy, FastPass
-    (
-        Some(Cause::OvRegistrationIncomplete),
-        fastpass::registration_incomplete,
-    ),
-    (Some(Cause::PolicyUserOutOfScope), policy::user_out_of_scope),
-    (
-        Some(Cause::FastpassNoSigninSinceCert),
-        fastpass::no_sign_in_since_certificate,
-    ),
-    // Shared computers
-    (Some(Cause::SharedUserStoreOnly), shared::user_store_only),
-    (Some(Cause::Unexplained), fastpass::unexplained),
-    (None, nothing_fits),
-];
-
-fn nothing_fits(_: &Facts<'_, '_>) -> Verdict {
-    verdict::not_enough("no entry of the catalogue fits what was seen")
-}
+use verdict::{Found, Gap, Open, Verdict};
 
 /// The fact under which the reason of an [`Cause::InsufficientEvidence`] stands in the evidence.
 const UNDECIDED: &str = "undecided_because";
 
 /// Says why a device-user is not managed. A subject that is no device-user gets `insufficient_evidence`.
+///
+/// For one subject; of many, [`examine`] asks with one [`Fleet`] for all.
 pub fn diagnose(subject: &Subject<'_>, settings: &DetectSettings) -> Diagnosis {
-    match Facts::new(subject, settings) {
-        Some(facts) => evaluate(&facts),
-        None => Diagnosis {
-            cause: Cause::InsufficientEvidence,
-            stage: Stage::Unknown,
-            confidence: Confidence::Low,
-            evidence: Vec::new(),
-            rivals: Vec::new(),
-            wants: Vec::new(),
-            symptom: None,
-        },
+    examine(subject, settings, &Fleet::new(subject.observations)).0
+}
+
+/// The diagnosis, and whether the user is denied by a policy right now.
+pub(crate) fn examine<'a>(
+    subject: &Subject<'a>,
+    settings: &DetectSettings,
+    fleet: &Fleet<'a>,
+) -> (Diagnosis, bool) {
+    match Facts::new(subject, settings, fleet) {
+        Some(facts) => (evaluate(&facts), policy::is_blocked(&facts)),
+        None => (no_device_user(), false),
     }
 }
 
-/// [`diagnose`] and [`is_blocked`] in one go.
-pub(crate) fn examine(subject: &Subject<'_>, settings: &DetectSettings) -> (Diagnosis, bool) {
-    match Facts::new(subject, settings) {
-        Some(facts) => (evaluate(&facts), policy::is_blocked(&facts)),
-        None => (diagnose(subject, settings), false),
+fn no_device_user() -> Diagnosis {
+    Diagnosis {
+        cause: Cause::InsufficientEvidence,
+        stage: Stage::Unknown,
+        confidence: Confidence::Low,
+        evidence: Vec::new(),
+        rivals: Vec::new(),
+        wants: Vec::new(),
+        symptom: None,
     }
+}
+
+/// What did not become the answer.
+#[derive(Default)]
+struct Considered {
+    excluded: Vec<(Cause, &'static str)>,
+    open: Vec<(Cause, Open)>,
+    gaps: Vec<Gap>,
 }
 
 fn evaluate(facts: &Facts<'_, '_>) -> Diagnosis {
-    let mut excluded: Vec<(Cause, &'static str)> = Vec::with_capacity(ORDER.len());
-    let mut gaps: Vec<verdict::Gap> = Vec::new();
-    for (cause, entry) in ORDER {
-        match entry(facts) {
-            Verdict::Cause(found) => return decided(facts, *found, &excluded),
-            Verdict::NoFault(by) => excluded.extend(cause.map(|cause| (cause, by))),
+    let mut considered = Considered {
+        excluded: Vec::with_capacity(ORDER.len()),
+        ..Considered::default()
+    };
+    for step in &ORDER {
+        let (cause, verdict) = match step {
+            Step::Check(check) => (None, check(facts)),
+            Step::Entry(entry) if !entry.on.covers(facts.device.platform) => continue,
+            Step::Entry(entry) => match entry.prove {
+                Prove::OfUser(ask) => (Some(entry.cause), ask(facts)),
+                Prove::Elsewhere(_) => continue,
+            },
+        };
+        match verdict {
+            Verdict::Cause(found) => return decided(facts, *found, &considered),
+            Verdict::NoFault(by) => considered.excluded.extend(cause.map(|cause| (cause, by))),
+            Verdict::Open(open) => considered.open.extend(cause.map(|cause| (cause, open))),
             Verdict::NotEnoughEvidence(gap) => {
-                if !gaps.iter().any(|known| known.reason == gap.reason) {
-                    gaps.push(gap);
+                let known = |gaps: &[Gap]| gaps.iter().any(|known| known.reason == gap.reason);
+                if !known(&considered.gaps) {
+                    considered.gaps.push(gap);
                 }
                 if cause.is_none() {
                     break;
@@ -125,7 +112,7 @@ fn evaluate(facts: &Facts<'_, '_>) -> Diagnosis {
             }
         }
     }
-    undecided(facts, gaps, &excluded)
+    undecided(facts, considered)
 }
 
 /// Why a diagnosis of `insufficient_evidence` could not decide, for people.
@@ -139,19 +126,18 @@ pub fn undecided_because(diagnosis: &Diagnosis) -> Option<&str> {
 
 /// The four clocks of a device-user; all unknown for another subject.
 pub fn clocks(subject: &Subject<'_>, settings: &DetectSettings) -> Clocks {
-    Facts::new(subject, settings).map_or_else(Clocks::default, |facts| stages::clocks(&facts))
+    let fleet = Fleet::new(subject.observations);
+    Facts::new(subject, settings, &fleet)
+        .map_or_else(Clocks::default, |facts| stages::clocks(&facts))
 }
 
 /// Whether the user is denied by a policy right now, as far as rules and known groups tell.
 pub fn is_blocked(subject: &Subject<'_>, settings: &DetectSettings) -> bool {
-    Facts::new(subject, settings).is_some_and(|facts| policy::is_blocked(&facts))
+    let fleet = Fleet::new(subject.observations);
+    Facts::new(subject, settings, &fleet).is_some_and(|facts| policy::is_blocked(&facts))
 }
 
-fn decided(
-    facts: &Facts<'_, '_>,
-    mut found: Found,
-    excluded: &[(Cause, &'static str)],
-) -> Diagnosis {
+fn decided(facts: &Facts<'_, '_>, mut found: Found, considered: &Considered) -> Diagnosis {
     let symptom = found.symptom();
     let confidence = facts.capped(found.confidence);
     let confidence = facts
@@ -160,23 +146,23 @@ fn decided(
     let mut evidence = found.evidence;
     evidence.insert(0, facts.management_status());
     evidence.extend(match_evidence(facts));
-    let neighbours = neighbours(found.cause);
+    let entry = entry::of(found.cause);
+    let neighbours = entry.map_or(&[][..], |entry| entry.neighbours);
     Diagnosis {
         cause: found.cause,
-        stage: stages::of_cause(found.cause).unwrap_or_else(|| stages::first_unproved(facts)),
+        stage: entry
+            .and_then(|entry| entry.stage)
+            .unwrap_or_else(|| stages::first_unproved(facts)),
         confidence,
         evidence,
-        rivals: rivals(excluded, |cause| neighbours.contains(&cause)),
+        rivals: rivals(considered, |cause| neighbours.contains(&cause)),
         wants: wanting(facts, found.wants),
         symptom: Some(symptom),
     }
 }
 
-fn undecided(
-    facts: &Facts<'_, '_>,
-    gaps: Vec<verdict::Gap>,
-    excluded: &[(Cause, &'static str)],
-) -> Diagnosis {
+fn undecided(facts: &Facts<'_, '_>, considered: Considered) -> Diagnosis {
+    let gaps = &considered.gaps;
     let reason = gaps.first().map_or("no entry fits", |gap| gap.reason);
     let mut evidence = vec![
         facts.management_status(),
@@ -184,15 +170,24 @@ fn undecided(
     ];
     evidence.extend(match_evidence(facts));
     let stage = stages::first_unproved(facts);
+    let later = |cause| {
+        let of = entry::of(cause).and_then(|entry| entry.stage);
+        of.is_some_and(|of| of >= stage)
+    };
     Diagnosis {
         cause: Cause::InsufficientEvidence,
         stage,
         confidence: Confidence::Low,
         evidence,
-        rivals: rivals(excluded, |cause| {
-            stages::of_cause(cause).is_some_and(|of| of >= stage)
-        }),
-        wants: wanting(facts, gaps.into_iter().filter_map(|gap| gap.want).collect()),
+        rivals: rivals(&considered, later),
+        wants: wanting(
+            facts,
+            considered
+                .gaps
+                .into_iter()
+                .filter_map(|gap| gap.want)
+                .collect(),
+        ),
         symptom: None,
     }
 }
@@ -209,16 +204,23 @@ fn match_evidence(facts: &Facts<'_, '_>) -> Option<Evidence> {
     Some(facts.mdm_says("record.matched_by", value, record.last_check_in))
 }
 
-fn rivals(excluded: &[(Cause, &'static str)], wanted: impl Fn(Cause) -> bool) -> Vec<Rival> {
-    excluded
+/// What was excluded, as far as it is wanted, and all that is left to a person.
+fn rivals(considered: &Considered, wanted: impl Fn(Cause) -> bool) -> Vec<Rival> {
+    let excluded = considered
+        .excluded
         .iter()
         .filter(|(cause, _)| wanted(*cause))
         .map(|(cause, by)| Rival {
             cause: *cause,
             excluded_by: (*by).to_owned(),
             check: None,
-        })
-        .collect()
+        });
+    let open = considered.open.iter().map(|(cause, open)| Rival {
+        cause: *cause,
+        excluded_by: open.because.to_owned(),
+        check: Some(Cow::Borrowed(open.check)),
+    });
+    excluded.chain(open).collect()
 }
 
 /// What a diagnosis asks for, and the groups that exclusions ask for.
@@ -232,42 +234,4 @@ fn wanting(facts: &Facts<'_, '_>, mut wants: Vec<Want>) -> Vec<Want> {
     wants.sort();
     wants.dedup();
     wants
-}
-
-/// What a cause is easily taken for, by the catalogue.
-fn neighbours(cause: Cause) -> &'static [Cause] {
-    use Cause as C;
-    match cause {
-        C::OktaDeviceSuspended => &[C::OktaDeviceDeactivated],
-        C::OktaDeviceDeactivated => &[C::OktaDeviceSuspended],
-        C::MdmEnrolmentBroken => &[C::MdmNotEnrolled],
-        C::MdmNotCheckingIn => &[C::MdmEnrolmentBroken, C::OktaRecordStale],
-        C::ProfileNotInScope => &[C::MdmNotCheckingIn, C::MdmEnrolmentBroken],
-        C::ProfilePending => &[C::MdmNotCheckingIn, C::ProfileNotInScope],
-        C::ProfileFailed => &[C::ProfileNotInScope, C::ProfilePending, C::ProfileConflict],
-        C::CertExpired | C::IntuneMacRenewalMissed => &[C::ProfileNotInScope, C::ProfileFailed],
-        C::CertRevokedByDeletion => &[C::CertExpired, C::OktaDuplicateRecords],
-        C::CertUnusedRevoked => &[C::CertExpired, C::CertRevokedByDeletion],
-        C::CertMissing => &[C::ProfileNotInScope, C::ProfilePending, C::ProfileFailed],
-        C::ProfileInstalledNoCert => &[C::ProfilePending, C::ProfileFailed, C::CertMissing],
-        C::OvRegistrationIncomplete => &[C::OktaDeviceDeactivated],
-        C::PolicyUserOutOfScope => &[C::CertExpired, C::OvRegistrationIncomplete],
-        C::FastpassNoSigninSinceCert => &[
-            C::CertExpired,
-            C::CertUnusedRevoked,
-            C::CertRevokedByDeletion,
-            C::OvRegistrationIncomplete,
-            C::PolicyUserOutOfScope,
-        ],
-        C::SharedUserStoreOnly => &[C::FastpassNoSigninSinceCert, C::PolicyUserOutOfScope],
-        C::Unexplained => &[
-            C::CertExpired,
-            C::CertUnusedRevoked,
-            C::CertRevokedByDeletion,
-            C::PolicyUserOutOfScope,
-            C::FastpassNoSigninSinceCert,
-            C::SharedUserStoreOnly,
-        ],
-        _ => &[],
-    }
 }

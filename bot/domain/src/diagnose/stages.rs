@@ -2,14 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{
-    Cause, Enrolment, OktaDeviceStatus, ProfileState, Stage, certificate::CertificateState,
-};
+use crate::{Enrolment, OktaDeviceStatus, ProfileState, Stage, certificate::CertificateState};
 
 use super::{
-    facts::Facts,
-    fastpass::{CERTIFICATE_SETTLES, is_enrolled},
-    policy::{self, Asked},
+    facts::{CERTIFICATE_SETTLES, Facts},
+    fastpass::is_enrolled,
+    policy::Asked,
 };
 
 /// The four clocks of a device-user. A certificate is judged only by an inventory that is newer than the last change.
@@ -35,35 +33,6 @@ pub(super) fn clocks(facts: &Facts<'_, '_>) -> Clocks {
     }
 }
 
-/// The stage that a cause of the catalogue leaves unproved. `None` where only the evidence tells.
-pub(super) fn of_cause(cause: Cause) -> Option<Stage> {
-    use Cause as C;
-    Some(match cause {
-        C::MdmNotEnrolled | C::MdmNotCheckingIn | C::MdmEnrolmentBroken => Stage::MdmEnrolled,
-        C::ProfileNotInScope | C::ProfileNotApplicable => Stage::ProfileAssigned,
-        C::ProfilePending | C::ProfileFailed | C::ProfileConflict => Stage::ProfileDelivered,
-        C::ProfileInstalledNoCert => Stage::CertIssued,
-        C::CertMissing
-        | C::CertExpired
-        | C::IntuneMacRenewalMissed
-        | C::CertUnusedRevoked
-        | C::CertRevokedByDeletion
-        | C::SharedUserStoreOnly => Stage::CertPresent,
-        C::OktaDeviceSuspended
-        | C::OktaDeviceDeactivated
-        | C::OktaDuplicateRecords
-        | C::OvNotInstalled
-        | C::OvNotEnrolled
-        | C::OvEnrolmentOrphaned
-        | C::RecordImportedNotRegistered
-        | C::OvRegistrationIncomplete => Stage::OvRegistered,
-        C::FastpassNoSigninSinceCert => Stage::FastpassAfterCert,
-        C::PolicyUserOutOfScope => Stage::PolicyAsks,
-        C::OktaSearchStaleRead | C::CertExpiringSoon | C::Unexplained => Stage::Managed,
-        _ => return None,
-    })
-}
-
 /// The first stage that is not proved. A listed, valid certificate proves all stages before it.
 pub(super) fn first_unproved(facts: &Facts<'_, '_>) -> Stage {
     let clocks = clocks(facts);
@@ -80,7 +49,7 @@ pub(super) fn first_unproved(facts: &Facts<'_, '_>) -> Stage {
     if ready.is_none_or(|ready| clocks.fastpass.is_none_or(|at| at <= ready)) {
         return Stage::FastpassAfterCert;
     }
-    match policy::asks_for_managed(facts) {
+    match facts.asked() {
         Asked::ByRule(_) => Stage::Managed,
         _ => Stage::PolicyAsks,
     }

@@ -15,6 +15,17 @@ pub(super) enum Verdict {
     NoFault(&'static str),
     /// It cannot be told.
     NotEnoughEvidence(Gap),
+    /// Something speaks for it, and no API can prove or exclude it for one device: a person checks it.
+    Open(Open),
+}
+
+/// A cause that is left to a person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    /// What speaks for it, and why it stays open.
+    pub(super) because: &'static str,
+    /// How a person checks it.
+    pub(super) check: &'static str,
 }
 
 /// A proved cause.
@@ -47,15 +58,9 @@ impl Found {
         self
     }
 
-    /// The words in which the source tells of it.
-    pub(super) fn error(mut self, error: &str) -> Self {
-        self.error = Some(error.to_owned());
-        self
-    }
-
-    /// What would make it surer.
-    pub(super) fn wanting(mut self, want: Option<Want>) -> Self {
-        self.wants.extend(want);
+    /// The words in which the source tells of it, where it has some.
+    pub(super) fn worded(mut self, error: Option<&str>) -> Self {
+        self.error = error.map(str::to_owned);
         self
     }
 
@@ -98,6 +103,11 @@ impl From<Gap> for Verdict {
     fn from(gap: Gap) -> Self {
         Self::NotEnoughEvidence(gap)
     }
+}
+
+/// Left to a person.
+pub(super) fn open(because: &'static str, check: &'static str) -> Verdict {
+    Verdict::Open(Open { because, check })
 }
 
 /// It cannot be told, because of that.

@@ -1,11 +1,13 @@
-//! Access policies: does any rule ask for this user's device to be managed?
+//! Access policies: does any rule ask for this user's device to be managed, and does it get its turn?
 
-use crate::{AccessPolicy, AccessRule, Cause, GroupId, OktaDevice, OktaDeviceUser, Want};
+mod apps;
+mod rules;
 
-use super::{
-    facts::Facts,
-    verdict::{Found, Gap, Verdict, not_enough},
-};
+use crate::{AccessPolicy, AccessRule, GroupId, OktaDevice, OktaDeviceUser, Want};
+
+use super::facts::Facts;
+pub(super) use apps::APP_NOT_MAPPED;
+pub(super) use rules::{NO_RULE, NOT_MANAGED_RULE, SHADOWED, USER_OUT_OF_SCOPE};
 
 /// Whether a sign-in of this user on this platform makes Okta look at the device's management.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,54 +95,6 @@ fn covers(rule: &AccessRule, link: &OktaDeviceUser, groups: Option<&[GroupId]>) 
         (Some(false), Some(true)) => Covers::Yes,
         _ => Covers::Unknown,
     }
-}
-
-/// C54: rules ask for managed devices, none of them covers this user.
-pub(super) fn user_out_of_scope(facts: &Facts<'_, '_>) -> Verdict {
-    match facts.usable_certificate() {
-        Ok(Some(_)) => {}
-        Ok(None) => return Verdict::NoFault("the certificate comes first"),
-        Err(gap) => return gap.into(),
-    }
-    match asks_for_managed(facts) {
-        Asked::ByRule(_) => Verdict::NoFault("a rule asks this user for a managed device"),
-        Asked::ByNoRule => not_enough("no active rule asks anybody for a managed device"),
-        Asked::Unknown(Some(want)) if refused_since_certificate(facts) => {
-            Gap::new("the user's groups are not known, so that it cannot be told whether a rule covers the user")
-                .wanting(want)
-                .into()
-        }
-        Asked::Unknown(_) => Verdict::NoFault("nothing says that the rules leave this user out"),
-        Asked::NotOfThisUser => {
-            let mut evidence = facts.certificate_evidence();
-            let policies = &facts.observations().okta.policies.access_policies;
-            let rules = policies.iter().flat_map(|policy| &policy.rules);
-            for rule in rules.filter(|rule| rule.managed == Some(true)).take(3) {
-                evidence.push(facts.okta_says("rule.does_not_cover_user", &rule.name, None));
-            }
-            // The repair widens access, so it asks for proof that Okta Verify could use it.
-            let enrolled = facts.detail.and_then(|detail| detail.fastpass_enrolled);
-            let wants = match enrolled {
-                Some(_) => Vec::new(),
-                None => vec![Want::UserFactors {
-                    user: facts.link.user_id.clone(),
-                }],
-            };
-            let confidence = facts.certificate.confidence;
-            let mut found = Found::new(Cause::PolicyUserOutOfScope, confidence, evidence);
-            found.wants = wants;
-            found.into()
-        }
-    }
-}
-
-/// Whether a FastPass sign-in since the certificate said "not managed".
-fn refused_since_certificate(facts: &Facts<'_, '_>) -> bool {
-    let refused = facts.fastpass.and_then(|seen| seen.last_unmanaged);
-    facts
-        .certificate
-        .issued_at
-        .is_some_and(|issued| refused > Some(issued))
 }
 
 /// Whether some app denies this user on this unmanaged device right now, as far as rules and known groups tell.
