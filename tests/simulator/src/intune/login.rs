@@ -18,13 +18,14 @@ use super::answer::{Refusal, json_answer};
 use crate::http::Authenticated;
 
 /// The application permissions that the app registration begins with.
-const ROLES: [&str; 15] = [
+const ROLES: [&str; 16] = [
     "Application.Read.All",
     "DeviceManagementManagedDevices.Read.All",
     "DeviceManagementManagedDevices.ReadWrite.All",
     "DeviceManagementManagedDevices.PrivilegedOperations.All",
     "DeviceManagementConfiguration.Read.All",
     "DeviceManagementConfiguration.ReadWrite.All",
+    "DeviceManagementServiceConfig.Read.All",
     "DeviceManagementScripts.Read.All",
     "DeviceManagementScripts.ReadWrite.All",
     "Device.Read.All",

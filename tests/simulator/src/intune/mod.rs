@@ -13,6 +13,7 @@ mod groups;
 mod login;
 mod odata;
 mod profiles;
+mod push_certificate;
 mod query;
 mod report_rows;
 mod reports;
@@ -147,6 +148,10 @@ fn device_routes(version: Version) -> Router<Api> {
         .route(
             "/deviceManagement/deviceCategories",
             get(actions::categories),
+        )
+        .route(
+            "/deviceManagement/applePushNotificationCertificate",
+            get(push_certificate::read),
         )
 }
 

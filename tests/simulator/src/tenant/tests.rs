@@ -23,7 +23,7 @@ fn said(reply: &Reply) -> String {
     let code = serde_json::from_slice::<Value>(&reply.bytes)
         .map(|body| body["errorCode"].to_string() + &body["error"]["code"].to_string())
         .unwrap_or_default();
-    format!("{} {code}", reply.status)
+    format!("refused: {} {code}", reply.status)
 }
 
 /// Reads all that a check of the set-up would.
@@ -73,7 +73,7 @@ async fn look_at_okta(simulator: &Simulator, client: &WireClient<'_>, seen: &mut
         }
         // A policy's own dates are no setting.
         let what = match name {
-            "okta policies" => reply.status.to_string(),
+            "okta policies" if reply.status == 200 => String::new(),
             _ => said(&reply),
         };
         seen.insert(name.to_owned(), what);
@@ -123,6 +123,9 @@ async fn look_at_graph(client: &WireClient<'_>, seen: &mut Picture) {
     seen.insert("graph profiles".to_owned(), said(&reply));
     let applications = client.graph("/v1.0/applications").await;
     seen.insert("graph applications".to_owned(), said(&applications));
+    let path = "/v1.0/deviceManagement/applePushNotificationCertificate";
+    let push = client.graph(path).await;
+    seen.insert("graph push certificate".to_owned(), said(&push));
     let claims = client.graph_token().split('.').nth(1).unwrap();
     use base64::Engine;
     let claims = base64::prelude::BASE64_URL_SAFE_NO_PAD
@@ -159,16 +162,16 @@ async fn look_at_slack(simulator: &Simulator, client: &WireClient<'_>, seen: &mu
 fn shows(fault: TenantFault) -> (&'static [&'static str], &'static str) {
     use TenantFault as F;
     match fault {
-        F::OktaWithoutSystemLog => (&["okta log"], "403 \"E0000006\""),
-        F::OktaWithoutPolicies => (&["okta policies", "okta rules"], "403"),
+        F::OktaWithoutSystemLog => (&["okta log"], "refused: 403 \"E0000006\""),
+        F::OktaWithoutPolicies => (&["okta policies", "okta rules"], "refused: 403"),
         F::OktaClockAhead => (&["okta clock"], "10"),
-        F::JamfWithoutProfiles => (&["jamf rights", "jamf profile"], "403"),
+        F::JamfWithoutProfiles => (&["jamf rights", "jamf profile"], "refused: 403"),
         F::JamfWithoutGroupUpdate => (&["jamf rights"], ""),
         F::JamfPushCertificateExpires => (
             &["jamf notifications"],
             r#""params":{"days":10},"type":"PUSH_CERT_WILL_EXPIRE""#,
         ),
-        F::GraphWithoutConfiguration => (&["graph rights", "graph profiles"], "403 "),
+        F::GraphWithoutConfiguration => (&["graph rights", "graph profiles"], "refused: 403"),
         F::GraphWithoutSync => (&["graph rights"], ""),
         F::GraphSecretExpires => (&["graph applications"], "2026-11-12"),
         F::ScepConfigurationDeleted => (
@@ -239,7 +242,7 @@ fn shows(fault: TenantFault) -> (&'static [&'static str], &'static str) {
             &["okta sign-in app", "okta log"],
             "application.policy.sign_on.update",
         ),
-        F::SsoExtensionMissing => (&["jamf profile"], "404"),
+        F::SsoExtensionMissing => (&["jamf profile"], "refused: 404"),
         F::SsoExtensionWrongTeam => (&["jamf profile"], "7WC9K73933"),
         F::SsoExtensionWithoutHost => (&["jamf profile"], "sso.acme.example"),
         F::HoldGroupIsSmart => (&["jamf groups"], ""),
@@ -362,6 +365,11 @@ async fn the_healthy_tenant_follows_the_guides() {
         assert!(profiles.contains(setting), "{setting} is not in {profiles}");
     }
     assert_eq!(seen["jamf notifications"], "[]");
+    let push = &seen["graph push certificate"];
+    assert!(
+        push.contains(r#""expirationDateTime":"2027-08-29"#),
+        "{push}"
+    );
     assert!(!seen["jamf rights"].contains("Wipe"));
     assert!(seen["okta rules of \"Managed desktops\""].contains(r#""reauthenticateIn":"PT0S""#));
     assert_eq!(seen["okta log"], "[]");

@@ -101,6 +101,11 @@ impl World {
         self.with(|state| state.mdm.jamf.push_certificate_expires = Some(ends));
     }
 
+    /// Apple's push certificate for Macs in Intune ends at that time.
+    pub fn set_intune_push_certificate_expiry(&self, ends: DateTime<Utc>) {
+        self.with(|state| state.mdm.intune.push_certificate_expires = Some(ends));
+    }
+
     /// The client secret of the caller's app registration ends at that time.
     pub fn set_graph_secret_expiry(&self, ends: DateTime<Utc>) {
         self.with(|state| state.mdm.intune.secret_expires = Some(ends));
@@ -174,6 +179,7 @@ impl State {
     pub(crate) fn start_mdm(&mut self) {
         let next_year = Some(self.now + Duration::days(300));
         self.mdm.jamf.push_certificate_expires = next_year;
+        self.mdm.intune.push_certificate_expires = next_year;
         self.mdm.intune.secret_expires = next_year;
         self.mdm.intune.challenge_secret_expires = next_year;
         self.start_jamf();

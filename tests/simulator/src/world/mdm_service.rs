@@ -87,6 +87,8 @@ pub(crate) struct IntuneService {
     pub empty_urls: u32,
     /// How many Intune requests will fail with the broker's rate-limit text.
     pub broker_errors: u32,
+    /// When Apple's push certificate for Macs in Intune ends; known once the service lives.
+    pub push_certificate_expires: Option<DateTime<Utc>>,
     /// When the secret of the caller's app registration ends; known once the service lives.
     pub secret_expires: Option<DateTime<Utc>>,
     /// When the secret ends with which Okta asks Intune whether a challenge is genuine.
@@ -105,6 +107,7 @@ impl Default for IntuneService {
             jobs: BTreeMap::new(),
             empty_urls: 1,
             broker_errors: 0,
+            push_certificate_expires: None,
             secret_expires: None,
             challenge_secret_expires: None,
         }

@@ -1,20 +1,19 @@
 //! The org's own certificate authorities and the SCEP configurations below them. The certificates are
 //! real; what the CA API, the SCEP endpoint and the MDMs' profiles show of them is read from here.
 
+mod issue;
+
 use std::sync::Arc;
 
-use chrono::{DateTime, Duration, SubsecRound, Utc};
-use ring::digest::{SHA256, digest};
+use chrono::{DateTime, SubsecRound, Utc};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::{Id, Ids, Mdm};
-use crate::scep::{Content, Key, Name, certificate};
+use crate::scep::{Key, Name};
+use issue::{LIFE, ROOT, derive, serial_of, sign};
 
 /// The words of an authority of Okta.
 pub(crate) const INTERMEDIATE: &str = "Organization Intermediate Authority";
-const ROOT: &str = "Organization Root Authority";
-const REGISTRATION: &str = "Organization Registration Authority";
-/// An authority's certificate lives for five years.
-const LIFE: Duration = Duration::days(5 * 365);
 
 /// How the Early Access read of the authorities answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +101,11 @@ pub(crate) struct AuthorityCertificate {
 }
 
 impl AuthorityCertificate {
+    /// SHA-1 of the certificate, lower-case hex: what MDMs and Windows call its thumbprint.
+    pub(crate) fn sha1(&self) -> String {
+        hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.der))
+    }
+
     /// The serial number, upper-case hex.
     pub(crate) fn serial(&self) -> String {
         hex::encode_upper(serial_of(&self.ski))
@@ -263,8 +267,8 @@ impl Pki {
             .find(|certificate| certificate.ski == ski)
     }
 
-    /// Okta replaces the attestation authority's certificate by one with another key. Both stay valid;
-    /// configurations stay where they are until somebody moves them.
+    /// Okta replaces the attestation authority's certificate by one with another key (a second renewal
+    /// keeps that one). Both stay valid; configurations stay where they are until somebody moves them.
     pub(crate) fn renew(&mut self, now: DateTime<Utc>) -> &AuthorityCertificate {
         let ski = hex::encode_upper(
             &derive(&self.attestation().instance, &now.to_rfc3339()).as_slice()[..20],
@@ -342,95 +346,6 @@ impl Pki {
             certificates: vec![certificate],
         });
     }
-
-    fn issue(
-        &self,
-        ski: &str,
-        root: &str,
-        key: Key,
-        name: &'static str,
-        at: DateTime<Utc>,
-    ) -> AuthorityCertificate {
-        // Certificates tell time in whole seconds.
-        let at = at.trunc_subsecs(0);
-        let mut issued = AuthorityCertificate {
-            ski: ski.to_owned(),
-            aki: root.to_owned(),
-            subject: self.name(name),
-            issuer: self.name(ROOT),
-            key,
-            created: at,
-            not_before: at,
-            not_after: at + LIFE,
-            rotation: Rotation::Active,
-            der: Arc::from([]),
-        };
-        issued.der = sign(&issued, root, Key::Root);
-        issued
-    }
-
-    fn registration_certificate(
-        &self,
-        authority: &str,
-        signed_by: Key,
-        at: DateTime<Utc>,
-    ) -> Arc<[u8]> {
-        let ski = derive(authority, "registration");
-        let content = Content {
-            subject: &self.name(REGISTRATION),
-            issuer: &self.name(INTERMEDIATE),
-            serial: &ski[20..],
-            not_before: at,
-            not_after: at + LIFE,
-            key: Key::Registration,
-            signed_by,
-            ski: &ski[..20],
-            aki: &bytes(authority),
-            authority: false,
-        };
-        certificate(&content).into()
-    }
-
-    fn name(&self, common_name: &'static str) -> Name {
-        Name {
-            common_name,
-            org: self.org.clone(),
-            subdomain: self.subdomain,
-        }
-    }
-}
-
-fn sign(of: &AuthorityCertificate, issuer: &str, signed_by: Key) -> Arc<[u8]> {
-    let content = Content {
-        subject: &of.subject,
-        issuer: &of.issuer,
-        serial: &serial_of(&of.ski),
-        not_before: of.not_before,
-        not_after: of.not_after,
-        key: of.key,
-        signed_by,
-        ski: &bytes(&of.ski),
-        aki: &bytes(issuer),
-        authority: true,
-    };
-    certificate(&content).into()
-}
-
-/// Sixteen bytes that begin with a bit that keeps the number positive and its length fixed.
-fn serial_of(ski: &str) -> Vec<u8> {
-    let mut serial = derive(ski, "serial")[..16].to_vec();
-    serial[0] = serial[0] & 0x3f | 0x40;
-    serial
-}
-
-fn bytes(hex_digits: &str) -> Vec<u8> {
-    hex::decode(hex_digits).expect("key ids are hex")
-}
-
-fn derive(from: &str, label: &str) -> Vec<u8> {
-    digest(&SHA256, format!("{from} {label}").as_bytes())
-        .as_ref()
-        .to_vec()
 }
 
 fn uuid_like(random: &[u8]) -> String {
