@@ -36,7 +36,7 @@ impl AttestationSettings {
     }
 
     /// Whether a subject or common name is one that proves management.
-    pub(crate) fn matches_subject(&self, subject: &str) -> bool {
+    pub fn matches_subject(&self, subject: &str) -> bool {
         self.subject.is_match(subject)
     }
 

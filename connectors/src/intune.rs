@@ -10,9 +10,11 @@ mod endpoints;
 mod entra;
 mod export;
 mod failure;
+mod issuance;
 mod listing;
 mod profiles;
 mod reader;
+mod settings;
 mod states;
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,12 @@
 //! connector never writes profiles, scopes or inventory.
 
 mod actions;
+mod catalog;
 mod check;
 mod computers;
 mod delivery;
 mod endpoints;
 mod listing;
-mod plist;
 mod profiles;
 mod reader;
 mod scope;
@@ -71,12 +71,23 @@ pub struct JamfClient {
     /// The store, and so the channel, of a profile never changes.
     stores: Mutex<HashMap<ProfileId, Option<CertificateStore>>>,
     kept: Mutex<Option<KeptProfiles>>,
+    /// What was found in the profiles that `scep_profiles` does not name, by id.
+    seen: Mutex<HashMap<String, SeenProfile>>,
 }
 
-/// The attestation profiles, and Jamf's time when they were read.
+/// The profiles, and Jamf's time when they were read.
 struct KeptProfiles {
     at: DateTime<Utc>,
-    profiles: Arc<[profiles::JamfProfile]>,
+    profiles: Arc<profiles::Profiles>,
+}
+
+/// A profile that was looked into.
+struct SeenProfile {
+    at: DateTime<Utc>,
+    /// As it was called then: a new name asks for a new look.
+    name: String,
+    /// Whether it brings an authority or Okta's SSO extension, so that every sweep reads it.
+    matters: bool,
 }
 
 /// Jamf's nodes agree with each other within about a minute; a by-id read need not be fresher than that.
@@ -120,6 +131,7 @@ impl JamfClient {
             old_inventory: AtomicBool::new(false),
             stores: Mutex::default(),
             kept: Mutex::default(),
+            seen: Mutex::default(),
         })
     }
 

@@ -15,7 +15,10 @@ pub mod slack;
 pub mod source_clock;
 
 mod attestation;
+mod ca_certificate;
 mod decode;
+mod payload;
+mod plist;
 mod traits;
 
 pub use attestation::{AttestationSettings, InvalidSubjectPattern};

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use unstuck_domain::{
-    AttestationProfile, DeviceConfirmation, DeviceId, GroupId, LogFact, MdmDevice, MdmDeviceId,
-    MdmKind, MdmName, MdmObservation, OktaDevice, Platform, PolicyFacts, ProfileId, Shows, UserId,
-    UserStatus,
+    AttestationProfile, CertificateAuthority, DeviceConfirmation, DeviceId, GroupId, LogFact,
+    MdmDevice, MdmDeviceId, MdmKind, MdmName, MdmObservation, OktaDevice, Platform, PolicyFacts,
+    ProfileId, Shows, UserId, UserStatus,
 };
 
 use crate::{ConnectorError, WritePermit};
@@ -125,6 +125,10 @@ pub trait OktaReader: Source {
     async fn fastpass_enrolled(&self, id: &UserId) -> Result<bool>;
     /// Authenticators, active access policies, their rules and mappings.
     async fn policies(&self) -> Result<PolicyFacts>;
+    /// Okta's own certificate authorities (Early Access). `None`: not on, or not readable, which proves nothing.
+    async fn authorities(&self) -> Result<Option<Vec<CertificateAuthority>>> {
+        Ok(None)
+    }
     /// One page of the log in polling mode (no `until`, ascending by persistence).
     async fn poll_log(&self, scope: LogScope, cursor: &LogCursor) -> Result<LogPage>;
     /// Sign-ins and binds of one user in a bounded query, to the last page.

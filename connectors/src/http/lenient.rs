@@ -57,8 +57,13 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Lenient<T> {
                 }
                 Ok(page)
             }
+
+            /// Some servers write null for an empty list.
+            fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+                Ok(Lenient::default())
+            }
         }
-        deserializer.deserialize_seq(Records(PhantomData))
+        deserializer.deserialize_any(Records(PhantomData))
     }
 }
 

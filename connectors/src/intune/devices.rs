@@ -22,6 +22,8 @@ pub(super) struct Context {
     pub(super) profiles: Vec<AttestationProfile>,
     /// Standings per profile, in the order of `profiles`; `None`: not readable. Keys are lower case.
     pub(super) standings: Vec<Option<HashMap<String, Standing>>>,
+    /// Standings of the profile that brings the authority, per profile, in the order of `profiles`.
+    pub(super) trusts: Vec<Option<HashMap<String, Standing>>>,
     /// Certificates per device; `None`: not readable. Keys are lower case.
     pub(super) certificates: Option<HashMap<String, Vec<MdmCertificate>>>,
 }
@@ -62,7 +64,7 @@ pub(super) fn device(
     MdmDevice {
         okta_verify_version: None,
         intermediate_present: None,
-        trust_profile: None,
+        trust_profile: trust_state(platform, &key, context),
         sso_extensions: None,
         command_pending_since: None,
         issuance: None,
@@ -118,6 +120,19 @@ pub(super) fn delivery(
         since,
         store: profile.store,
     }
+}
+
+/// How the profile stands that brings the authority of the platform's first attestation profile which names one.
+fn trust_state(platform: Platform, key: &str, context: &Context) -> Option<ProfileState> {
+    let of_platform = context.profiles.iter().zip(&context.trusts);
+    let (trust, standings) = of_platform
+        .filter(|(profile, _)| profile.platform == platform)
+        .find_map(|(profile, standings)| Some((profile.trust.as_ref()?, standings.as_ref()?)))?;
+    Some(match standings.get(key) {
+        Some(standing) => standing.state.clone(),
+        None if trust.scope.all_devices => ProfileState::Pending,
+        None => ProfileState::NotAssigned,
+    })
 }
 
 /// The first fact that says management is lost. Words that Microsoft may add say nothing.

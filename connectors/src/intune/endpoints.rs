@@ -55,6 +55,9 @@ endpoints! { ALL:
     SCRIPT_STATES = GET Effect::Read,
         "/beta/deviceManagement/managedDevices/{id}/deviceHealthScriptStates", SCRIPTS;
     CONFIGURATIONS = GET Effect::Read, "/beta/deviceManagement/deviceConfigurations", CONFIGURATION;
+    CONFIGURATION_BY_ID = GET Effect::Read, "/beta/deviceManagement/deviceConfigurations/{id}", CONFIGURATION;
+    CERTIFICATE_STATES = GET Effect::Read,
+        "/beta/deviceManagement/deviceConfigurations/{id}/{type}/managedDeviceCertificateStates", CONFIGURATION;
     NETWORK_CERTIFICATE = GET Effect::Read,
         "/beta/deviceManagement/deviceConfigurations/{id}/{type}/identityCertificateForClientAuthentication",
         CONFIGURATION;
@@ -67,6 +70,8 @@ endpoints! { ALL:
     EXPORT = POST Effect::Read, "/v1.0/deviceManagement/reports/exportJobs", EXPORT_RIGHT;
     EXPORT_STATE = GET Effect::Read, "/v1.0/deviceManagement/reports/exportJobs/{id}", CONFIGURATION;
     EXPORT_FILE = GET Effect::Download(BLOBS), "(report file)", "";
+    PUSH_CERTIFICATE = GET Effect::Read, "/v1.0/deviceManagement/applePushNotificationCertificate",
+        "the permission DeviceManagementServiceConfig.Read.All";
     GROUP = GET Effect::Read, "/v1.0/groups/{id}", MEMBERS_RIGHT;
     MEMBERS = GET Effect::Read, "/v1.0/groups/{id}/members", MEMBERS_RIGHT;
     ENTRA_DEVICES = GET Effect::Read, "/v1.0/devices", "the permission Device.Read.All";
@@ -92,11 +97,14 @@ mod tests {
         download from *.blob.core.windows.net GET (report file)
         read GET /beta/deviceManagement/assignmentFilters
         read GET /beta/deviceManagement/deviceConfigurations
+        read GET /beta/deviceManagement/deviceConfigurations/{id}
         read GET /beta/deviceManagement/deviceConfigurations/{id}/deviceStatuses
         read GET /beta/deviceManagement/deviceConfigurations/{id}/{type}/identityCertificate
         read GET /beta/deviceManagement/deviceConfigurations/{id}/{type}/identityCertificateForClientAuthentication
+        read GET /beta/deviceManagement/deviceConfigurations/{id}/{type}/managedDeviceCertificateStates
         read GET /beta/deviceManagement/managedDevices/{id}
         read GET /beta/deviceManagement/managedDevices/{id}/deviceHealthScriptStates
+        read GET /v1.0/deviceManagement/applePushNotificationCertificate
         read GET /v1.0/deviceManagement/deviceCategories
         read GET /v1.0/deviceManagement/managedDevices
         read GET /v1.0/deviceManagement/managedDevices/{id}/deviceConfigurationStates

@@ -7,14 +7,14 @@ use unstuck_domain::{
     AttestationProfile, CertificateStore, GroupId, Platform, ProfileId, ProfileScope,
 };
 
-use super::{IntuneClient, endpoints, wire};
+use super::{IntuneClient, endpoints, settings, wire};
 use crate::{http::Call, traits::Result};
 
 /// `allLicensedUsersAssignmentTarget` has no group; this stands for it among the user groups.
 const ALL_USERS: &str = "all-licensed-users";
 
 /// Graph's type for a SCEP profile per platform; Windows 10 and 11 use the "81" one. Beta only.
-fn scep_type(platform: Platform) -> Option<&'static str> {
+pub(super) fn scep_type(platform: Platform) -> Option<&'static str> {
     match platform {
         Platform::Windows => Some("microsoft.graph.windows81SCEPCertificateProfile"),
         Platform::Macos => Some("microsoft.graph.macOSScepCertificateProfile"),
@@ -62,15 +62,33 @@ impl IntuneClient {
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        let kinds = self.group_kinds(&found).await?;
-        let categories = self.filter_categories(&found).await?;
+        let mut roots = Vec::new();
+        for (_, profile) in &found {
+            roots.push(self.root_profile(&profile.id).await?);
+        }
+        let all: Vec<&wire::Configuration> = found
+            .iter()
+            .map(|(_, profile)| profile)
+            .chain(roots.iter().flatten())
+            .collect();
+        let kinds = self.group_kinds(&all).await?;
+        let categories = self.filter_categories(&all).await?;
         let uses = self.network_uses().await?;
         Ok(found
             .into_iter()
-            .map(|(platform, profile)| AttestationProfile {
-                scep: unstuck_domain::ScepSettings::default(),
-                trust: None,
-                scope: scope(&profile.assignments, &kinds, &categories),
+            .zip(roots)
+            .map(|((platform, profile), root)| {
+                let root = root.and_then(|root| settings::trust(&root, &kinds, &categories));
+                (platform, profile, root)
+            })
+            .map(|(platform, profile, trust)| AttestationProfile {
+                scep: settings::scep(&profile.scep, trust.as_ref()),
+                trust,
+                scope: scope(
+                    profile.assignments.as_deref().unwrap_or_default(),
+                    &kinds,
+                    &categories,
+                ),
                 network_uses: uses
                     .as_ref()
                     .map(|uses| uses.get(&profile.id).cloned().unwrap_or_default()),
@@ -95,9 +113,9 @@ impl IntuneClient {
     /// Groups that hold devices. An assignment does not say so: a prepared group does by its purpose, a dynamic one by
     /// its rule, any other by its members. What cannot be told counts as users, which is the careful side: no hold group
     /// of devices is ever used against it.
-    async fn group_kinds(
+    pub(super) async fn group_kinds(
         &self,
-        profiles: &[(Platform, wire::Configuration)],
+        profiles: &[&wire::Configuration],
     ) -> Result<BTreeSet<String>> {
         let prepared = [
             &self.targets.hold_group,
@@ -106,7 +124,7 @@ impl IntuneClient {
         ];
         let mut groups: BTreeSet<String> = profiles
             .iter()
-            .flat_map(|(_, profile)| &profile.assignments)
+            .flat_map(|profile| profile.assignments.iter().flatten())
             .filter_map(|assignment| assignment.target.as_ref())
             .filter(|target| !target.kind.ends_with("exclusionGroupAssignmentTarget"))
             .filter_map(|target| target.group_id.clone())
@@ -153,11 +171,11 @@ impl IntuneClient {
     /// Filter id → the category that it names, for filters that name exactly one and nothing else.
     async fn filter_categories(
         &self,
-        profiles: &[(Platform, wire::Configuration)],
+        profiles: &[&wire::Configuration],
     ) -> Result<BTreeMap<String, String>> {
         let any_filter = profiles
             .iter()
-            .flat_map(|(_, profile)| &profile.assignments)
+            .flat_map(|profile| profile.assignments.iter().flatten())
             .filter_map(|assignment| assignment.target.as_ref())
             .any(|target| excludes(target).is_some());
         if !any_filter {
@@ -224,7 +242,7 @@ fn store(platform: Platform, profile: &wire::Configuration) -> Option<Certificat
     }
 }
 
-fn scope(
+pub(super) fn scope(
     assignments: &[wire::Assignment],
     device_groups: &BTreeSet<String>,
     categories: &BTreeMap<String, String>,

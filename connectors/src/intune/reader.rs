@@ -12,7 +12,7 @@ use unstuck_domain::{
 use super::{
     IntuneClient, Kept,
     devices::{self, Context},
-    endpoints, entra,
+    endpoints, entra, issuance,
     states::{self, Standing},
     wire,
 };
@@ -73,26 +73,37 @@ impl MdmReader for IntuneClient {
         // All reports are asked for before the first is waited for.
         let mut jobs = Vec::new();
         for profile in &profiles {
-            jobs.push(self.start_states(&profile.id).await?);
+            let trust = match &profile.trust {
+                Some(trust) => self.start_states(&trust.id).await?,
+                None => None,
+            };
+            jobs.push((self.start_states(&profile.id).await?, trust));
         }
         let certificates = self.start_certificates().await?;
-        let mut standings = Vec::new();
-        for (profile, job) in profiles.iter().zip(jobs) {
+        let (mut standings, mut trusts) = (Vec::new(), Vec::new());
+        for (profile, (job, trust_job)) in profiles.iter().zip(jobs) {
             standings.push(self.standings(&profile.id, job).await?);
+            trusts.push(match &profile.trust {
+                Some(trust) => self.standings(&trust.id, trust_job).await?,
+                None => None,
+            });
         }
         let certificates = self.finish_certificates(certificates, &profiles).await?;
         let context = Arc::new(Context {
             now: self.http.clock().now(),
             profiles,
             standings,
+            trusts,
             certificates: Arc::unwrap_or_clone(certificates),
         });
         let mut devices = self.managed_devices(Arc::clone(&context), progress).await?;
         self.add_error_texts(&mut devices, &context.profiles)
             .await?;
+        let issuances = self.issuances(&context.profiles).await?;
+        issuance::join(&mut devices, issuances);
         Ok(MdmObservation {
-            sso_extensions: None,
-            push_certificate_expires_at: None,
+            sso_extensions: self.sso_extensions().await?,
+            push_certificate_expires_at: self.push_certificate_expires_at().await?,
             name: self.name.clone(),
             kind: MdmKind::Intune,
             platforms: self.platforms.clone(),
@@ -115,10 +126,17 @@ impl MdmReader for IntuneClient {
         let profiles = self.recent_profiles().await?;
         let rows = self.configuration_states(id).await?;
         let key = id.as_str().to_ascii_lowercase();
-        let standings = profiles.iter().map(|profile| {
-            let state = states::of_states(&rows, &profile.id, &profile.name);
+        let standing = |id: &ProfileId, name: &str| {
+            let state = states::of_states(&rows, id, name);
             let standing = state.map(|state| Standing { state, since: None });
-            Some(standing.into_iter().map(|s| (key.clone(), s)).collect())
+            standing.into_iter().map(|s| (key.clone(), s)).collect()
+        };
+        let standings = profiles
+            .iter()
+            .map(|profile| Some(standing(&profile.id, &profile.name)));
+        let trusts = profiles.iter().map(|profile| {
+            let trust = profile.trust.as_ref()?;
+            Some(standing(&trust.id, &trust.name))
         });
         let certificates = self.recent_certificates(&profiles).await?;
         let own = certificates.as_ref().as_ref().map(|all| {
@@ -128,6 +146,7 @@ impl MdmReader for IntuneClient {
         let context = Context {
             now: self.http.clock().now(),
             standings: standings.collect(),
+            trusts: trusts.collect(),
             profiles: profiles.as_ref().clone(),
             certificates: own,
         };
@@ -459,7 +478,7 @@ impl IntuneClient {
 }
 
 /// A refusal means that this tenant or credential does not show it; everything else is a failure.
-fn optional<T>(answer: std::result::Result<T, ConnectorError>) -> Result<Option<T>> {
+pub(super) fn optional<T>(answer: std::result::Result<T, ConnectorError>) -> Result<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) => match &error.kind {

@@ -614,3 +614,97 @@ async fn wrong_secret_says_so() {
     assert_eq!(checks.len(), 1);
     assert!(checks[0].saw.contains("AADSTS7000215"), "{:?}", checks[0]);
 }
+
+#[tokio::test]
+async fn trusted_root_and_failed_requests_are_joined_with_devices() {
+    let server = server().await;
+    with_profile(&server).await;
+    let at = "/beta/deviceManagement/deviceConfigurations";
+    get(
+        &server,
+        &format!("{at}/P1"),
+        json!({"id": "P1", "rootCertificate": {"@odata.type": "#microsoft.graph.windows81TrustedRootCertificate", "id": "R1"}}),
+    )
+    .await;
+    get(
+        &server,
+        &format!("{at}/R1"),
+        json!({"id": "R1", "displayName": "Okta CA", "trustedRootCertificate": "MAEA", "assignments": [{"intent": "apply",
+            "target": {"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": "G1"}}]}),
+    )
+    .await;
+    get(
+        &server,
+        &format!("{at}/P1/microsoft.graph.windows81SCEPCertificateProfile/managedDeviceCertificateStates"),
+        json!({"value": [
+            {"deviceDisplayName": "pc-1", "certificateIssuanceState": "challengeValidationFailed", "certificateErrorCode": 5,
+             "certificateLastIssuanceStateChangedDateTime": "2026-08-01T10:00:00Z"},
+            {"deviceDisplayName": "PC-2", "certificateIssuanceState": "issued"},
+            {"deviceDisplayName": "twin", "certificateIssuanceState": "issueFailed"}, 7]}),
+    )
+    .await;
+    // One report answers for both profiles here.
+    with_report(
+        &server,
+        STATES,
+        "PolicyId,IntuneDeviceId,ReportStatus,PolicyStatus\r\nP1,D1,Succeeded,2\r\n",
+    )
+    .await;
+    with_report(&server, CERTIFICATES, "DeviceId,SubjectName\r\n").await;
+    let named = |id: &str, name: &str| {
+        let mut device = device(id);
+        device["deviceName"] = json!(name);
+        device
+    };
+    let devices = [
+        named("D1", "PC-1"),
+        named("D2", "PC-2"),
+        named("D3", "Twin"),
+        named("D4", "TWIN"),
+    ];
+    get(
+        &server,
+        "/v1.0/deviceManagement/managedDevices",
+        json!({"value": devices}),
+    )
+    .await;
+
+    let seen = client(&server).observe(&NoProgress).await.unwrap();
+
+    let trust = seen.profiles[0].trust.as_ref().unwrap();
+    assert_eq!(
+        (&*trust.name, trust.scope.device_groups.len()),
+        ("Okta CA", 1)
+    );
+    assert_eq!(seen.profiles[0].scep.ca_fingerprint, trust.thumbprint);
+    let trusts: Vec<_> = seen
+        .devices
+        .iter()
+        .map(|device| device.trust_profile.clone())
+        .collect();
+    assert_eq!(
+        trusts[..2],
+        [
+            Some(ProfileState::Installed),
+            Some(ProfileState::NotAssigned)
+        ]
+    );
+    let issuance = seen.devices[0].issuance.as_ref().unwrap();
+    assert_eq!(
+        (&*issuance.state, issuance.error_code),
+        ("challengeValidationFailed", Some(5))
+    );
+    let rest: Vec<_> = seen.devices[1..]
+        .iter()
+        .map(|device| device.issuance.is_none())
+        .collect();
+    assert_eq!(
+        rest, [true; 3],
+        "good news, and a name of two devices, tell nothing"
+    );
+    assert_eq!(
+        (seen.sso_extensions, seen.push_certificate_expires_at),
+        (None, None),
+        "no Macs here"
+    );
+}

@@ -1,7 +1,7 @@
 //! The JSON of Microsoft Graph, with only the fields that are used.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::decode;
@@ -58,8 +58,13 @@ pub(super) struct ManagedDevice {
     #[serde(default, deserialize_with = "decode::optional_time")]
     pub(super) management_certificate_expiration_date: Option<DateTime<Utc>>,
     /// Beta, by id only.
-    pub(super) users_logged_on: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "decode::rows")]
+    pub(super) users_logged_on: Option<Vec<LoggedOn>>,
 }
+
+/// An account that has signed in to a device; only how many there are matters.
+#[derive(Debug, Deserialize)]
+pub(super) struct LoggedOn {}
 
 /// An entry of `deviceConfigurationStates`.
 #[derive(Debug, Clone, Deserialize)]
@@ -116,8 +121,118 @@ pub(super) struct Configuration {
     pub(super) deployment_channel: Option<String>,
     #[serde(default, deserialize_with = "decode::optional_time")]
     pub(super) last_modified_date_time: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "decode::list")]
-    pub(super) assignments: Vec<Assignment>,
+    /// `None`: not expanded.
+    #[serde(default, deserialize_with = "decode::rows")]
+    pub(super) assignments: Option<Vec<Assignment>>,
+    #[serde(flatten)]
+    pub(super) scep: ScepFields,
+    /// Of a SCEP profile, where it was asked for.
+    #[serde(default, deserialize_with = "decode::section")]
+    pub(super) root_certificate: Option<RootCertificate>,
+    /// Of a trusted-root profile: base64 of DER.
+    #[serde(default, deserialize_with = "decode::long_text")]
+    pub(super) trusted_root_certificate: Option<String>,
+    /// Of a macOS device-features profile.
+    #[serde(
+        default,
+        rename = "macOSSingleSignOnExtension",
+        deserialize_with = "decode::section"
+    )]
+    pub(super) sso_extension: Option<SsoExtension>,
+    /// Of a custom profile: base64 of a mobileconfig.
+    #[serde(default, deserialize_with = "decode::long_text")]
+    pub(super) payload: Option<String>,
+}
+
+/// What a SCEP profile asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScepFields {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) subject_name_format: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) subject_name_format_string: Option<String>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(super) scep_server_urls: Vec<String>,
+    #[serde(default, deserialize_with = "decode::rows")]
+    pub(super) extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
+    /// Flags in one text.
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) key_usage: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) key_size: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) key_storage_provider: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) renewal_threshold_percentage: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_bool")]
+    pub(super) allow_all_apps_access: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExtendedKeyUsage {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) object_identifier: Option<String>,
+}
+
+/// The trusted-root profile that a SCEP profile names.
+#[derive(Debug, Deserialize)]
+pub(super) struct RootCertificate {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SsoExtension {
+    #[serde(
+        rename = "@odata.type",
+        default,
+        deserialize_with = "decode::optional_text"
+    )]
+    pub(super) kind: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) extension_identifier: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) team_identifier: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) realm: Option<String>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(super) domains: Vec<String>,
+}
+
+/// An entry of `managedDeviceCertificateStates` (beta). It names its device by display name alone.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CertificateState {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) device_display_name: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) certificate_issuance_state: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) certificate_error_code: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_time")]
+    pub(super) certificate_last_issuance_state_changed_date_time: Option<DateTime<Utc>>,
+}
+
+/// The push certificate that Macs are reached through.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PushCertificate {
+    #[serde(default, deserialize_with = "decode::optional_time")]
+    pub(super) expiration_date_time: Option<DateTime<Utc>>,
+}
+
+/// The texts of a list; what is no text is left out.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Array(items) => items
+            .into_iter()
+            .filter_map(|item| item.as_str().map(crate::payload::cut))
+            .collect(),
+        _ => Vec::new(),
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,6 +240,7 @@ pub(super) struct Configuration {
 pub(super) struct Assignment {
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) intent: Option<String>,
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) target: Option<Target>,
 }
 

@@ -5,12 +5,13 @@ use std::{collections::HashSet, sync::Arc};
 use chrono::{DateTime, Utc};
 use unstuck_domain::{
     CertificateStore, Enrolment, GroupId, MdmCertificate, MdmDevice, MdmDeviceId, Platform,
+    ProfileDelivery, ProfileId, ProfileState,
 };
 
 use super::{
-    delivery::{CommandIndex, Inventory, delivery},
-    profiles::JamfProfile,
-    scope::Assignment,
+    delivery::{self, CommandIndex, Inventory},
+    profiles::{JamfProfile, OtherProfile, Profiles},
+    scope::{Assignment, Scope},
     wire,
 };
 use crate::AttestationSettings;
@@ -20,16 +21,13 @@ pub(super) struct Context {
     /// Jamf's time.
     pub(super) now: Option<DateTime<Utc>>,
     pub(super) attestation: Arc<AttestationSettings>,
-    pub(super) profiles: Arc<[JamfProfile]>,
+    pub(super) profiles: Arc<Profiles>,
     pub(super) commands: CommandIndex,
     /// Management ids of clients without push, lower case; `None`: the server does not tell.
     pub(super) disabled_push: Option<HashSet<String>>,
     /// Ids of the profiles that Jamf itself says are in scope of the one computer that is read.
     pub(super) in_scope: Option<Vec<String>>,
 }
-
-/// Okta Verify for macOS.
-const OKTA_VERIFY_BUNDLE: &str = "com.okta.mobile";
 
 /// Reads one record.
 pub(super) fn device(computer: wire::Computer, context: &Context) -> MdmDevice {
@@ -43,8 +41,10 @@ pub(super) fn device(computer: wire::Computer, context: &Context) -> MdmDevice {
     let user_channels = user_channels(&general);
     let own_channel: Vec<String> = general.management_id.iter().cloned().collect();
 
-    let profiles = context
+    let installed = computer.configuration_profiles.as_deref();
+    let profiles: Vec<ProfileDelivery> = context
         .profiles
+        .attestation
         .iter()
         .map(|profile| {
             let clients = match profile.attestation.store {
@@ -52,43 +52,46 @@ pub(super) fn device(computer: wire::Computer, context: &Context) -> MdmDevice {
                 Some(CertificateStore::Machine) => own_channel.clone(),
                 None => [own_channel.clone(), user_channels.clone()].concat(),
             };
-            let inventory = inventory(
-                profile,
-                computer.configuration_profiles.as_deref(),
-                general.report_date,
-            );
+            let inventory = inventory(&profile.key(), installed, general.report_date);
             let assignment = assignment(
-                profile,
+                &profile.scope,
+                profile.id(),
                 &computer.id,
                 groups.as_deref(),
                 context.in_scope.as_deref(),
             );
-            delivery(profile, &clients, &context.commands, inventory, assignment)
+            delivery::delivery(profile, &clients, &context.commands, inventory, assignment)
         })
         .collect();
+    let standing = |other: &OtherProfile| {
+        let inventory = inventory(&other.key(), installed, general.report_date);
+        let (id, groups) = (other.id.as_str(), groups.as_deref());
+        let in_scope = context.in_scope.as_deref();
+        let assignment = assignment(&other.scope, id, &computer.id, groups, in_scope);
+        delivery::without_commands(inventory, assignment)
+    };
 
     MdmDevice {
-        okta_verify_version: None,
-        intermediate_present: None,
-        trust_profile: None,
-        sso_extensions: None,
-        command_pending_since: None,
+        trust_profile: trust_state(&context.profiles, &profiles, standing),
+        sso_extensions: sso_extensions(&context.profiles, standing),
+        // A channel of a user waits for that user, which says nothing about push.
+        command_pending_since: general.management_id.as_deref().and_then(|channel| {
+            let ids = context.profiles.attestation.iter().map(JamfProfile::id);
+            context.commands.oldest_open(ids, channel)
+        }),
         issuance: None,
-        site: None,
+        site: general.site.as_ref().and_then(site),
+        intermediate_present: computer
+            .certificates
+            .as_deref()
+            .and_then(|listed| intermediate_present(listed, &context.attestation)),
         profiles: Some(profiles),
         enrolment: enrolment(&general, context.now),
         certificates: computer
             .certificates
             .map(|listed| certificates(listed, &context.attestation)),
-        okta_verify_installed: computer.applications.map(|apps| {
-            apps.iter().any(|app| {
-                app.bundle_id.as_deref() == Some(OKTA_VERIFY_BUNDLE)
-                    || app
-                        .name
-                        .as_deref()
-                        .is_some_and(|name| name.trim_end_matches(".app") == "Okta Verify")
-            })
-        }),
+        okta_verify_installed: computer.applications.as_ref().map(|found| found.installed),
+        okta_verify_version: computer.applications.and_then(|found| found.version),
         local_users: users.map(|users| u32::try_from(users.len()).unwrap_or(u32::MAX)),
         push_enabled: match (&context.disabled_push, &general.management_id) {
             (Some(disabled), Some(id)) => Some(!disabled.contains(&id.to_ascii_lowercase())),
@@ -125,9 +128,10 @@ pub(super) fn device(computer: wire::Computer, context: &Context) -> MdmDevice {
 }
 
 /// Whether the record does not tell for some profile whether it is in scope.
-pub(super) fn has_unknown_scope(computer: &wire::Computer, profiles: &[JamfProfile]) -> bool {
+pub(super) fn has_unknown_scope(computer: &wire::Computer, profiles: &Profiles) -> bool {
     let groups = groups(computer);
     profiles
+        .attestation
         .iter()
         .any(|profile| profile.scope.covers(&computer.id, groups.as_deref()) == Assignment::Unknown)
 }
@@ -157,41 +161,123 @@ fn groups(computer: &wire::Computer) -> Option<Vec<GroupId>> {
 
 /// What Jamf says itself wins over what the scope lets conclude.
 fn assignment(
-    profile: &JamfProfile,
+    scope: &Scope,
+    profile: &str,
     computer: &str,
     groups: Option<&[GroupId]>,
     in_scope: Option<&[String]>,
 ) -> Assignment {
-    match (profile.scope.covers(computer, groups), in_scope) {
-        (Assignment::Unknown, Some(ids)) if ids.iter().any(|id| id == profile.id()) => {
+    match (scope.covers(computer, groups), in_scope) {
+        (Assignment::Unknown, Some(ids)) if ids.iter().any(|id| id == profile) => {
             Assignment::Assigned
         }
         // Without a user in the question, a scope by users is not in the answer.
-        (Assignment::Unknown, Some(_)) if !profile.scope.rests_on_users() => {
-            Assignment::NotAssigned
-        }
+        (Assignment::Unknown, Some(_)) if !scope.rests_on_users() => Assignment::NotAssigned,
         (concluded, _) => concluded,
     }
 }
 
+/// How the inventory names a profile: by its identifier, or by its name where that is not known.
+struct Key<'a> {
+    identifier: Option<&'a str>,
+    name: &'a str,
+}
+
+impl JamfProfile {
+    fn key(&self) -> Key<'_> {
+        Key {
+            identifier: self.attestation.identifier.as_deref(),
+            name: &self.attestation.name,
+        }
+    }
+}
+
+impl OtherProfile {
+    fn key(&self) -> Key<'_> {
+        Key {
+            identifier: self.identifier.as_deref(),
+            name: &self.name,
+        }
+    }
+}
+
 fn inventory(
-    profile: &JamfProfile,
+    wanted: &Key<'_>,
     listed: Option<&[wire::InstalledProfile]>,
     reported: Option<DateTime<Utc>>,
 ) -> Inventory {
     let Some(listed) = listed else {
         return Inventory::NotShown;
     };
-    let wanted = &profile.attestation;
-    let entries = listed.iter().filter(|entry| match &wanted.identifier {
-        Some(identifier) => entry.profile_identifier.as_ref() == Some(identifier),
-        None => entry.display_name.as_deref() == Some(wanted.name.as_str()),
+    let entries = listed.iter().filter(|entry| match wanted.identifier {
+        Some(identifier) => entry.profile_identifier.as_deref() == Some(identifier),
+        None => entry.display_name.as_deref() == Some(wanted.name),
     });
     // A user-level profile is listed once per account; the newest speaks.
     let newest = entries.map(|entry| entry.last_installed).max();
     match newest {
         Some(at) => Inventory::Listed(at),
         None => Inventory::Absent(reported),
+    }
+}
+
+/// How the profile stands that brings the authority of the first attestation profile that names one.
+fn trust_state(
+    profiles: &Profiles,
+    deliveries: &[ProfileDelivery],
+    standing: impl Fn(&OtherProfile) -> ProfileState,
+) -> Option<ProfileState> {
+    let mut trusts = profiles.attestation.iter().filter_map(|profile| {
+        let trust = profile.attestation.trust.as_ref()?;
+        Some((&profile.attestation.id, &trust.id))
+    });
+    let (profile, trust) = trusts.next()?;
+    if profile == trust {
+        let own = deliveries.iter().find(|one| one.profile_id == *profile);
+        return own.map(|own| own.state.clone());
+    }
+    let other = profiles.trusts().find(|other| other.id == *trust)?;
+    Some(standing(other))
+}
+
+/// `None`: the record does not tell of one of the profiles, or there is none to tell of.
+fn sso_extensions(
+    profiles: &Profiles,
+    standing: impl Fn(&OtherProfile) -> ProfileState,
+) -> Option<Vec<ProfileId>> {
+    let mut known = false;
+    let mut installed = Vec::new();
+    for other in profiles.sso() {
+        known = true;
+        match standing(other) {
+            ProfileState::Installed => installed.push(other.id.clone()),
+            ProfileState::Unknown => return None,
+            _ => {}
+        }
+    }
+    known.then_some(installed)
+}
+
+/// Whether the computer lists a certificate of one of our issuers, which is no identity of its own. `None`: the settings
+/// name no issuer to look for.
+fn intermediate_present(
+    listed: &[wire::Certificate],
+    attestation: &AttestationSettings,
+) -> Option<bool> {
+    let names =
+        |name: &Option<String>| name.as_deref().is_some_and(|n| attestation.names_issuer(n));
+    attestation.knows_issuers().then(|| {
+        listed.iter().any(|certificate| {
+            certificate.identity != Some(true)
+                && (names(&certificate.subject_name) || names(&certificate.common_name))
+        })
+    })
+}
+
+fn site(site: &wire::Site) -> Option<String> {
+    match site.id.as_deref() {
+        Some("-1") => None,
+        _ => site.name.clone(),
     }
 }
 
@@ -271,8 +357,6 @@ fn certificates(
 mod tests {
     use serde_json::{Value, json};
 
-    use unstuck_domain::ProfileState;
-
     use super::*;
     use crate::decode::time;
 
@@ -293,7 +377,10 @@ mod tests {
             &Context {
                 now: time("2026-08-02T00:00:00Z"),
                 attestation: Arc::new(attestation),
-                profiles: Arc::from([profile]),
+                profiles: Arc::new(Profiles {
+                    attestation: vec![profile],
+                    ..Profiles::default()
+                }),
                 commands: CommandIndex::default(),
                 disabled_push: Some(HashSet::from(["fb5".to_owned()])),
                 in_scope: None,
@@ -348,6 +435,62 @@ mod tests {
     }
 
     #[test]
+    fn site_chain_and_waiting_command_are_told() {
+        let device = read(record());
+        assert_eq!(device.site, None);
+        assert_eq!(device.intermediate_present, None, "no issuer is configured");
+        let mut with_site = record();
+        with_site["general"]["site"] = json!({"id": "3", "name": "Berlin"});
+        assert_eq!(read(with_site).site.as_deref(), Some("Berlin"));
+        let mut no_site = record();
+        no_site["general"]["site"] = json!({"id": -1, "name": "None"});
+        assert_eq!(read(no_site).site, None);
+
+        let settings = AttestationSettings::new("x", vec!["Our CA".into()], vec![]).unwrap();
+        let listed = |rows: Value| serde_json::from_value::<Vec<wire::Certificate>>(rows).unwrap();
+        for (rows, expected) in [
+            (json!([{"commonName": "Our CA", "identity": false}]), true),
+            (json!([{"subjectName": "CN=our ca,O=x"}]), true),
+            (json!([{"commonName": "Our CA", "identity": true}]), false),
+            (json!([]), false),
+        ] {
+            let found = intermediate_present(&listed(rows.clone()), &settings);
+            assert_eq!(found, Some(expected), "{rows}");
+        }
+    }
+
+    #[test]
+    fn section_of_a_wrong_shape_costs_what_it_tells_and_no_more() {
+        for (section, bad) in [
+            ("certificates", json!([{"commonName": "a"}, "b"])),
+            ("certificates", json!({"a": 1})),
+            ("configurationProfiles", json!("none")),
+            ("groupMemberships", json!([null])),
+            ("hardware", json!([])),
+            ("general", json!(7)),
+            ("operatingSystem", json!("15.5")),
+            ("userAndLocation", json!(true)),
+        ] {
+            let mut record = record();
+            record[section] = bad;
+            let device = read(record);
+            assert_eq!(device.id, "42".into(), "{section}");
+            assert_eq!(device.certificates.is_none(), section == "certificates");
+            assert_eq!(device.groups.is_none(), section == "groupMemberships");
+            assert_eq!(device.serial_number.is_none(), section == "hardware");
+        }
+        let mut words = record();
+        words["general"]["remoteManagement"]["managed"] = json!("certainly");
+        words["general"]["mdmCapable"] = json!([]);
+        words["general"]["mdmProfileExpiration"] = json!(-1);
+        words["general"]["reportDate"] = json!("9999-12-31T00:00:00Z");
+        let device = read(words);
+        assert_eq!(device.enrolment, Enrolment::Unknown);
+        assert_eq!(device.inventory_at, None);
+        assert_eq!(device.local_users, None);
+    }
+
+    #[test]
     fn null_section_is_not_shown_and_never_empty() {
         let device = read(json!({"id": 42, "general": null, "certificates": null}));
         assert_eq!(device.certificates, None);
@@ -398,17 +541,30 @@ mod tests {
 
     #[test]
     fn okta_verify_is_told_by_bundle_or_name() {
-        for (apps, expected) in [
-            (json!([{"name": "Okta Verify.app", "bundleId": null}]), true),
-            (json!([{"name": "OV", "bundleId": "com.okta.mobile"}]), true),
+        for (apps, installed, version) in [
             (
-                json!([{"name": "Safari.app", "bundleId": "com.apple.Safari"}]),
-                false,
+                json!([{"name": "Okta Verify.app", "bundleId": null}]),
+                Some(true),
+                None,
             ),
+            (
+                json!([{"name": "x"}, {"name": "OV", "bundleId": "com.okta.mobile", "version": "9.30.1"}]),
+                Some(true),
+                Some("9.30.1"),
+            ),
+            (
+                json!([{"name": "Safari.app", "bundleId": "com.apple.Safari", "version": "19"}]),
+                Some(false),
+                None,
+            ),
+            (json!([{"name": "Safari.app"}, 7]), None, None),
+            (json!("many"), None, None),
         ] {
             let mut record = record();
-            record["applications"] = apps;
-            assert_eq!(read(record).okta_verify_installed, Some(expected));
+            record["applications"] = apps.clone();
+            let device = read(record);
+            assert_eq!(device.okta_verify_installed, installed, "{apps}");
+            assert_eq!(device.okta_verify_version.as_deref(), version, "{apps}");
         }
     }
 }

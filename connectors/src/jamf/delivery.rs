@@ -50,6 +50,20 @@ impl CommandIndex {
         }
     }
 
+    /// When the oldest command for one of these profiles was sent that still waits on the channel.
+    pub(super) fn oldest_open<'a>(
+        &self,
+        profiles: impl Iterator<Item = &'a str>,
+        channel: &str,
+    ) -> Option<DateTime<Utc>> {
+        let channel = channel.to_ascii_lowercase();
+        profiles
+            .filter_map(|profile| self.latest.get(&(profile.to_owned(), channel.clone())))
+            .filter(|command| matches!(state_of(command), CommandState::Open))
+            .filter_map(|command| command.date_sent)
+            .min()
+    }
+
     fn newest<'a>(&'a self, profile: &str, clients: &[String]) -> Option<&'a wire::Command> {
         clients
             .iter()
@@ -95,6 +109,15 @@ pub(super) fn delivery(
         state,
         since,
         store: profile.attestation.store,
+    }
+}
+
+/// The state by inventory and scope alone.
+pub(super) fn without_commands(inventory: Inventory, assignment: Assignment) -> ProfileState {
+    match inventory {
+        Inventory::Listed(_) => ProfileState::Installed,
+        Inventory::Absent(_) => absent(assignment, None).0,
+        Inventory::NotShown => ProfileState::Unknown,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What Jamf tells: the sweep, one computer, one change.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use unstuck_domain::{
 };
 
 use super::{
-    JamfClient, KeptProfiles,
+    JamfClient,
     computers::{self, Context},
     delivery::{self, CommandIndex},
     endpoints,
@@ -22,6 +22,9 @@ use crate::{
     ChangeState, MdmDeviceRef, MdmReader, ProfileChange, Progress, error::ErrorKind, http::Call,
     traits::Result,
 };
+
+/// So many profiles that no setting names are looked into per sweep; what is in them seldom changes.
+const LOOKS_PER_SWEEP: usize = 30;
 
 #[async_trait]
 impl MdmReader for JamfClient {
@@ -49,9 +52,9 @@ impl MdmReader for JamfClient {
     }
 
     async fn observe(&self, progress: &dyn Progress) -> Result<MdmObservation> {
-        let profiles = self.read_profiles().await?;
+        let profiles = self.read_profiles(LOOKS_PER_SWEEP).await?;
         let mut commands = CommandIndex::default();
-        for profile in profiles.iter() {
+        for profile in &profiles.attestation {
             let of = format!("profileId=={}", profile.id());
             for command in self.profile_commands(&of, self.command_horizon()?).await? {
                 commands.add(command);
@@ -67,7 +70,8 @@ impl MdmReader for JamfClient {
         });
         let devices = self.inventory(context, progress).await?;
         Ok(MdmObservation {
-            sso_extensions: None,
+            sso_extensions: profiles.sso_extensions(),
+            // No call of the API that is known here shows it.
             push_certificate_expires_at: None,
             name: self.name.clone(),
             kind: MdmKind::Jamf,
@@ -76,7 +80,7 @@ impl MdmReader for JamfClient {
             now: self.time()?,
             shows: self.shows(),
             devices,
-            profiles: profiles.iter().map(|p| p.attestation.clone()).collect(),
+            profiles: profiles.attestation(),
             targets: self.targets.clone(),
         })
     }
@@ -112,8 +116,7 @@ impl MdmReader for JamfClient {
     }
 
     async fn profiles(&self) -> Result<Vec<AttestationProfile>> {
-        let profiles = self.read_profiles().await?;
-        Ok(profiles.iter().map(|p| p.attestation.clone()).collect())
+        Ok(self.read_profiles(0).await?.attestation())
     }
 
     async fn check_group(&self, group: &GroupId) -> Result<std::result::Result<(), String>> {
@@ -181,48 +184,6 @@ impl MdmReader for JamfClient {
 }
 
 impl JamfClient {
-    /// The attestation profiles, read now and kept for by-id reads.
-    pub(super) async fn read_profiles(&self) -> Result<Arc<[JamfProfile]>> {
-        let answer = self.http.read(&Call::new(&endpoints::PROFILE_LIST)).await?;
-        let list: wire::ProfileList = answer.json().await?;
-        let machine = self.targets.machine_profile.as_ref();
-        let mut profiles = Vec::new();
-        for entry in list.os_x_configuration_profiles {
-            let is_target = machine.is_some_and(|id| id.as_str() == entry.id);
-            if !is_target && !self.attestation.names_profile(&entry.id, &entry.name) {
-                continue;
-            }
-            if let Some(profile) = self.profile(&entry.id).await? {
-                self.remember_store(&profile.attestation.id, profile.attestation.store);
-                profiles.push(profile);
-            }
-        }
-        let profiles: Arc<[JamfProfile]> = profiles.into();
-        self.keep_profiles(&profiles);
-        Ok(profiles)
-    }
-
-    /// The attestation profiles as read within the last minute: a by-id read needs their scope, and a wait asks often.
-    async fn recent_profiles(&self) -> Result<Arc<[JamfProfile]>> {
-        match self.kept_profiles() {
-            Some(profiles) => Ok(profiles),
-            None => self.read_profiles().await,
-        }
-    }
-
-    /// `None`: deleted since it was listed, or no attestation profile.
-    async fn profile(&self, id: &str) -> Result<Option<JamfProfile>> {
-        let call = Call::new(&endpoints::PROFILE).param(id);
-        match self.http.read(&call).await {
-            Ok(answer) => {
-                let answer: wire::ProfileAnswer = answer.json().await?;
-                Ok(JamfProfile::read(answer.os_x_configuration_profile))
-            }
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// One computer; v3 where v4 is not known, and only then can a 404 mean the server instead of the computer.
     pub(super) async fn computer(
         &self,
@@ -281,6 +242,7 @@ impl JamfClient {
             Some(store) => store,
             None => {
                 let read = self.profile(profile.as_str()).await?;
+                let read = read.and_then(JamfProfile::read);
                 let store = read.and_then(|read| read.attestation.store);
                 self.remember_store(profile, store);
                 store
@@ -307,7 +269,7 @@ impl JamfClient {
         Ok(channels)
     }
 
-    fn time(&self) -> Result<DateTime<Utc>> {
+    pub(super) fn time(&self) -> Result<DateTime<Utc>> {
         self.http.clock().now().ok_or_else(|| {
             self.unreadable(&endpoints::PROFILE_LIST, "no answer carried a Date header")
         })
@@ -316,20 +278,5 @@ impl JamfClient {
     /// From when on commands are asked for.
     fn command_horizon(&self) -> Result<DateTime<Utc>> {
         Ok(self.time()? - COMMAND_AGE)
-    }
-
-    fn keep_profiles(&self, profiles: &Arc<[JamfProfile]>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept = self.http.clock().now().map(|at| KeptProfiles {
-            at,
-            profiles: Arc::clone(profiles),
-        });
-    }
-
-    fn kept_profiles(&self) -> Option<Arc<[JamfProfile]>> {
-        let now = self.http.clock().now()?;
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = kept.as_ref()?;
-        (now - kept.at < super::PROFILES_KEPT_FOR).then(|| Arc::clone(&kept.profiles))
     }
 }

@@ -173,8 +173,8 @@ async fn sweep_joins_inventory_scope_commands_and_push() {
     assert_eq!(seen.devices[0].enrolment, Enrolment::Works);
     assert_eq!(
         jamf.usage().requests,
-        6,
-        "token, list, profile, commands, push, inventory"
+        7,
+        "token, list, profile, a look into the other, commands, push, inventory"
     );
 }
 
@@ -555,4 +555,106 @@ async fn what_jamf_cannot_do_is_unsupported() {
     ] {
         assert!(matches!(error.kind, ErrorKind::Unsupported { .. }));
     }
+}
+
+/// Base64 of the shape of a certificate that names our issuer.
+const OUR_AUTHORITY: &str = "MANPdXIgQ0E=";
+
+#[tokio::test]
+async fn profiles_beside_are_looked_into_once_and_those_that_matter_at_every_sweep() {
+    let server = server().await;
+    let payload = |kind: &str, rest: &str| {
+        format!(
+            "<plist><dict><key>PayloadIdentifier</key><string>ID-{kind}</string><key>PayloadContent</key><array>\
+             <dict><key>PayloadType</key><string>{kind}</string>{rest}</dict></array></dict></plist>"
+        )
+    };
+    let scep = payload(
+        "com.apple.security.scep",
+        "<key>PayloadContent</key><dict><key>Key Usage</key><integer>4</integer></dict>",
+    );
+    let trust = payload(
+        "com.apple.security.pkcs1",
+        &format!("<key>PayloadContent</key><data>{OUR_AUTHORITY}</data>"),
+    );
+    let sso = payload(
+        "com.apple.extensiblesso",
+        "<key>TeamIdentifier</key><string>B7F62B65BN</string>",
+    );
+    let wifi = payload("com.apple.wifi.managed", "");
+    let all = [
+        (12, "Okta SCEP", scep, 3),
+        (13, "Office", wifi, 1),
+        (14, "Authority", trust, 3),
+        (15, "Sign-in", sso, 3),
+    ];
+    let list: Vec<Value> = all
+        .iter()
+        .map(|(id, name, ..)| json!({"id": id, "name": name}))
+        .collect();
+    get(
+        &server,
+        "/JSSResource/osxconfigurationprofiles",
+        json!({"os_x_configuration_profiles": list}),
+    )
+    .await;
+    for (id, name, payloads, reads) in all {
+        Mock::given(path(format!(
+            "/JSSResource/osxconfigurationprofiles/id/{id}"
+        )))
+        .respond_with(ResponseTemplate::new(200).set_body_json(
+            json!({"os_x_configuration_profile": {
+                "general": {"id": id, "name": name, "level": "System", "payloads": payloads},
+                "scope": {"computer_groups": [{"id": 7}]}}}),
+        ))
+        .expect(reads)
+        .mount(&server)
+        .await;
+    }
+    with_commands(
+        &server,
+        json!([command("M-42", "INSTALL_PROFILE", "PENDING")]),
+    )
+    .await;
+    get(
+        &server,
+        "/api/v1/apns-client-push-status",
+        json!({"totalCount": 0, "results": []}),
+    )
+    .await;
+    let mut mac = computer("42");
+    mac["configurationProfiles"] = json!([{"profileIdentifier": "ID-com.apple.extensiblesso", "lastInstalled": "2026-07-01T00:00:00Z"}]);
+    mac["certificates"] = json!([{"commonName": "Our CA", "identity": false}]);
+    get(
+        &server,
+        "/api/v4/computers-inventory",
+        json!({"totalCount": 1, "results": [mac]}),
+    )
+    .await;
+    let mut jamf = client(&server).await;
+    jamf.attestation = Arc::new(
+        AttestationSettings::new("x", vec!["Our CA".into()], vec!["*Okta*SCEP*".into()]).unwrap(),
+    );
+    jamf.observe(&NoProgress).await.unwrap();
+    // What a person asks for in between looks into nothing new.
+    jamf.profiles().await.unwrap();
+    let seen = jamf.observe(&NoProgress).await.unwrap();
+
+    let profile = &seen.profiles[0];
+    assert_eq!(profile.scep.digital_signature, Some(false));
+    assert_eq!(profile.trust.as_ref().unwrap().id, "14".into());
+    let sso = seen.sso_extensions.unwrap();
+    assert_eq!(sso.len(), 1);
+    let mac = &seen.devices[0];
+    assert_eq!(
+        mac.sso_extensions.as_deref(),
+        Some(["15".into()].as_slice())
+    );
+    assert_eq!(
+        mac.trust_profile,
+        Some(ProfileState::Pending),
+        "in scope, not installed"
+    );
+    assert_eq!(mac.intermediate_present, Some(true));
+    assert_eq!(mac.command_pending_since, time("2026-08-01T10:00:00Z"));
 }

@@ -1,10 +1,11 @@
 //! The JSON of Jamf Pro, with only the fields that are used. v4 and v3 of the inventory differ in three names.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::decode;
+use crate::{decode, http::Lenient};
 
 /// One record of `computers-inventory`; a section that was not asked for is null.
 #[derive(Debug, Deserialize)]
@@ -14,14 +15,23 @@ pub(super) struct Computer {
     pub(super) id: String,
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) udid: Option<String>,
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) general: Option<General>,
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) hardware: Option<Hardware>,
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) operating_system: Option<OperatingSystem>,
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) user_and_location: Option<UserAndLocation>,
+    #[serde(default, deserialize_with = "decode::rows")]
     pub(super) configuration_profiles: Option<Vec<InstalledProfile>>,
+    #[serde(default, deserialize_with = "decode::rows")]
     pub(super) certificates: Option<Vec<Certificate>>,
+    #[serde(default, deserialize_with = "decode::rows")]
     pub(super) group_memberships: Option<Vec<GroupMembership>>,
-    pub(super) applications: Option<Vec<Application>>,
+    /// Only what they tell of Okta Verify.
+    #[serde(default, deserialize_with = "okta_verify")]
+    pub(super) applications: Option<OktaVerify>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -33,8 +43,11 @@ pub(super) struct General {
     pub(super) platform: Option<String>,
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) management_id: Option<String>,
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) remote_management: Option<RemoteManagement>,
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) mdm_capable: Option<MdmCapable>,
+    #[serde(default, deserialize_with = "decode::optional_bool")]
     pub(super) user_approved_mdm: Option<bool>,
     #[serde(default, deserialize_with = "decode::optional_time")]
     pub(super) mdm_profile_expiration: Option<DateTime<Utc>>,
@@ -51,17 +64,31 @@ pub(super) struct General {
     pub(super) last_contact_time: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "decode::optional_time")]
     pub(super) last_enrolled_date: Option<DateTime<Utc>>,
+    /// Id -1 where the computer is in none.
+    #[serde(default, deserialize_with = "decode::section")]
+    pub(super) site: Option<Site>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Site {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) id: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct RemoteManagement {
+    #[serde(default, deserialize_with = "decode::optional_bool")]
     pub(super) managed: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MdmCapable {
+    #[serde(default, deserialize_with = "decode::optional_bool")]
     pub(super) capable: Option<bool>,
+    #[serde(default, deserialize_with = "decode::rows")]
     pub(super) user_management_info: Option<Vec<UserChannel>>,
 }
 
@@ -116,6 +143,7 @@ pub(super) struct Certificate {
     pub(super) common_name: Option<String>,
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) subject_name: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_bool")]
     pub(super) identity: Option<bool>,
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) username: Option<String>,
@@ -138,13 +166,45 @@ pub(super) struct GroupMembership {
     pub(super) group_id: Option<String>,
 }
 
+/// What APPLICATIONS tells of Okta Verify.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct OktaVerify {
+    pub(super) installed: bool,
+    pub(super) version: Option<String>,
+}
+
+/// Okta Verify for macOS.
+const OKTA_VERIFY_BUNDLE: &str = "com.okta.mobile";
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Application {
+struct Application {
     #[serde(default, deserialize_with = "decode::optional_text")]
-    pub(super) name: Option<String>,
+    name: Option<String>,
     #[serde(default, deserialize_with = "decode::optional_text")]
-    pub(super) bundle_id: Option<String>,
+    bundle_id: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    version: Option<String>,
+}
+
+impl Application {
+    fn is_okta_verify(&self) -> bool {
+        let name = self.name.as_deref();
+        self.bundle_id.as_deref() == Some(OKTA_VERIFY_BUNDLE)
+            || name.is_some_and(|name| name.trim_end_matches(".app") == "Okta Verify")
+    }
+}
+
+/// A computer lists hundreds of applications, of which one matters.
+fn okta_verify<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OktaVerify>, D::Error> {
+    let listed: Option<Vec<Application>> = decode::rows(deserializer)?;
+    Ok(listed.map(|applications| {
+        let found = applications.into_iter().find(Application::is_okta_verify);
+        OktaVerify {
+            installed: found.is_some(),
+            version: found.and_then(|application| application.version),
+        }
+    }))
 }
 
 /// One entry of `GET /v2/mdm/commands`. Type and state are open sets.
@@ -156,12 +216,14 @@ pub(super) struct Command {
     /// 1970 while not completed, which reads as none.
     #[serde(default, deserialize_with = "decode::optional_time")]
     pub(super) date_completed: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) client: Option<CommandClient>,
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) command_state: Option<String>,
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) command_type: Option<String>,
     /// `{}` where there is no error.
+    #[serde(default, deserialize_with = "decode::section")]
     pub(super) command_error: Option<CommandError>,
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) profile_id: Option<String>,
@@ -198,15 +260,15 @@ pub(super) struct DisabledPush {
 /// The Classic list of profiles.
 #[derive(Debug, Deserialize)]
 pub(super) struct ProfileList {
-    #[serde(default, deserialize_with = "decode::list")]
-    pub(super) os_x_configuration_profiles: Vec<NamedId>,
+    #[serde(default)]
+    pub(super) os_x_configuration_profiles: Lenient<NamedId>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct NamedId {
     #[serde(deserialize_with = "decode::id")]
     pub(super) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name")]
     pub(super) name: String,
 }
 
@@ -228,13 +290,28 @@ pub(super) struct Profile {
 pub(super) struct ProfileGeneral {
     #[serde(deserialize_with = "decode::id")]
     pub(super) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name")]
     pub(super) name: String,
     #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) level: Option<String>,
-    /// An escaped mobileconfig.
-    #[serde(default, deserialize_with = "decode::optional_text")]
-    pub(super) payloads: Option<String>,
+    /// An escaped mobileconfig. It may carry a challenge.
+    #[serde(default, deserialize_with = "whole_text")]
+    pub(super) payloads: Option<SecretString>,
+}
+
+/// A text of any length; anything else as none.
+fn whole_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(SecretString::from(text)),
+        _ => None,
+    })
+}
+
+/// A name; without one the id has to do.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(decode::optional_text(deserializer)?.unwrap_or_default())
 }
 
 /// One Classic group.
@@ -245,6 +322,7 @@ pub(super) struct GroupAnswer {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Group {
+    #[serde(default, deserialize_with = "decode::optional_bool")]
     pub(super) is_smart: Option<bool>,
     #[serde(default)]
     pub(super) computers: Value,

@@ -33,6 +33,8 @@ pub(super) const READ_SCOPES: [&str; 5] = [
 ];
 /// What it needs to act.
 pub(super) const WRITE_SCOPE: &str = "okta.groups.manage";
+/// What only some orgs have (Early Access); nothing needs it.
+const EXTRA_SCOPE: &str = "okta.certificateAuthorities.read";
 /// Okta allows an hour.
 const ASSERTION_LIFE: TimeDelta = TimeDelta::minutes(5);
 const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -193,6 +195,10 @@ impl OktaTokens {
         self.key.sign(header, &claims).map_err(unusable_key)
     }
 
+    fn remember(&self, granted: Vec<&'static str>) {
+        *self.granted.lock().unwrap_or_else(PoisonError::into_inner) = Some(granted);
+    }
+
     fn granted(&self) -> Option<Vec<&'static str>> {
         self.granted
             .lock()
@@ -204,20 +210,31 @@ impl OktaTokens {
 #[async_trait]
 impl FetchToken for OktaTokens {
     /// Asks for all scopes at once. Where Okta refuses because some are not granted (which answer that gives is
-    /// UNVERIFIED), finds out which are, and asks for those.
+    /// UNVERIFIED), first does without the one of Early Access, then finds out which are, and asks for those.
     async fn fetch(&self) -> Result<Token, ConnectorError> {
-        let all: Vec<&str> = match self.granted() {
+        let needed: Vec<&'static str> = READ_SCOPES.into_iter().chain([WRITE_SCOPE]).collect();
+        let all = match self.granted() {
             Some(granted) => granted,
-            None => READ_SCOPES.iter().copied().chain([WRITE_SCOPE]).collect(),
+            None => [needed.as_slice(), &[EXTRA_SCOPE]].concat(),
         };
-        let error = match self.request(&all).await {
-            Err(error) if is_scope_error(&error) => error,
+        match self.request(&all).await {
+            Err(error) if is_scope_error(&error) => {}
             done => return done,
+        }
+        let error = match self.request(&needed).await {
+            Err(error) if is_scope_error(&error) => error,
+            done => {
+                if done.is_ok() {
+                    self.remember(needed);
+                }
+                return done;
+            }
         };
         let mut granted = Vec::new();
-        for scope in READ_SCOPES.into_iter().chain([WRITE_SCOPE]) {
+        for scope in needed.into_iter().chain([EXTRA_SCOPE]) {
             match self.request(&[scope]).await {
                 Ok(_) => granted.push(scope),
+                Err(error) if is_scope_error(&error) && scope == EXTRA_SCOPE => {}
                 Err(error) if is_scope_error(&error) => {
                     tracing::warn!(
                         okta.scope = scope,
@@ -231,7 +248,7 @@ impl FetchToken for OktaTokens {
             return Err(error);
         }
         let token = self.request(&granted).await?;
-        *self.granted.lock().unwrap_or_else(PoisonError::into_inner) = Some(granted);
+        self.remember(granted);
         Ok(token)
     }
 }

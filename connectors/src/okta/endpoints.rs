@@ -10,6 +10,7 @@ const LOGS: &str = "the scope okta.logs.read and the role Read-only or Report ad
 const POLICIES: &str = "the scope okta.policies.read and the role Read-only administrator";
 const AUTHENTICATORS: &str =
     "the scope okta.authenticators.read and the role Read-only administrator";
+const AUTHORITIES: &str = "the scope okta.certificateAuthorities.read, and the org's feature (Early Access)";
 const MEMBERS: &str = "the scope okta.groups.manage and a role that manages the members of this group, \
      which must not be read-only";
 
@@ -29,6 +30,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     LIST_POLICIES,
     POLICY_RULES,
     POLICY_MAPPINGS,
+    LIST_AUTHORITIES,
+    REGISTRATION_AUTHORITIES,
     LOG,
     ADD_MEMBER,
     REMOVE_MEMBER,
@@ -158,6 +161,26 @@ pub(super) const POLICY_MAPPINGS: Endpoint = Endpoint {
     effect: Effect::Read,
     bucket: "other",
     right: POLICIES,
+};
+
+/// Early Access.
+pub(super) const LIST_AUTHORITIES: Endpoint = Endpoint {
+    name: "okta.list_authorities",
+    method: Method::GET,
+    path: "/pki/api/v2/certificate-authorities",
+    effect: Effect::Read,
+    bucket: "other",
+    right: AUTHORITIES,
+};
+
+/// Early Access.
+pub(super) const REGISTRATION_AUTHORITIES: Endpoint = Endpoint {
+    name: "okta.registration_authorities",
+    method: Method::GET,
+    path: "/pki/api/v2/certificate-authorities/{authority}/registration-authorities",
+    effect: Effect::Read,
+    bucket: "other",
+    right: AUTHORITIES,
 };
 
 pub(super) const LOG: Endpoint = Endpoint {

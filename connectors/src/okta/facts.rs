@@ -6,11 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use unstuck_domain::{DeviceChange, DeviceId, LogFact, LogFactKind, UserId};
+use unstuck_domain::{DeviceChange, DeviceId, LogFact, LogFactKind, Platform, UserId};
 
 use super::loose;
-use super::wire::loose_bool;
-use crate::http::lenient;
+use crate::decode;
 
 /// One event, with its whole JSON where its shape is not known.
 pub(super) struct Event {
@@ -34,22 +33,27 @@ impl<'de> Deserialize<'de> for Event {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Known {
+    #[serde(deserialize_with = "decode::word_id")]
     uuid: String,
+    #[serde(deserialize_with = "published")]
     published: DateTime<Utc>,
+    #[serde(deserialize_with = "decode::word_id")]
     event_type: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::section")]
+    client: Option<Client>,
+    #[serde(default, deserialize_with = "decode::section")]
     actor: Option<Party>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::section")]
     device: Option<Device>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::section")]
     outcome: Option<Outcome>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::rows")]
     target: Option<Vec<Party>>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::section")]
     authentication_context: Option<AuthenticationContext>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::section")]
     debug_context: Option<DebugContext>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::section")]
     transaction: Option<Transaction>,
 }
 
@@ -57,15 +61,15 @@ struct Known {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Party {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     id: Option<String>,
-    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    #[serde(default, rename = "type", deserialize_with = "decode::optional_text")]
     kind: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     alternate_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     display_name: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::section")]
     detail_entry: Option<HashMap<String, Value>>,
 }
 
@@ -95,44 +99,114 @@ impl Party {
 
 #[derive(Deserialize)]
 struct Device {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     id: Option<String>,
-    #[serde(default, deserialize_with = "loose_bool")]
+    #[serde(default, deserialize_with = "decode::optional_bool")]
     managed: Option<bool>,
 }
 
 #[derive(Deserialize)]
 struct Outcome {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     result: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthenticationContext {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     external_session_id: Option<String>,
+    /// There only with Device-Bound SSO.
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    device_session_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Client {
+    #[serde(default, deserialize_with = "decode::section")]
+    user_agent: Option<UserAgent>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserAgent {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    raw_user_agent: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    os: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    browser: Option<String>,
+}
+
+impl UserAgent {
+    /// Whether a browser speaks, and not Okta Verify itself.
+    fn is_browser(&self) -> bool {
+        let raw = self.raw_user_agent.as_deref().unwrap_or_default();
+        !raw.starts_with("OktaVerify") && !matches!(self.browser.as_deref(), None | Some("UNKNOWN"))
+    }
+
+    /// Okta's word for the browser, with the major version where the raw text tells it.
+    fn browser(&self) -> Option<String> {
+        let name = self.browser.as_deref()?;
+        let raw = self.raw_user_agent.as_deref().unwrap_or_default();
+        let upper = name.to_ascii_uppercase();
+        let token = [
+            ("EDGE", "Edg/"),
+            ("CHROME", "Chrome/"),
+            ("FIREFOX", "Firefox/"),
+            ("SAFARI", "Version/"),
+        ]
+        .into_iter()
+        .find(|(word, _)| upper.contains(word))?
+        .1;
+        let version = raw.split_once(token).map(|(_, rest)| {
+            let end = rest.find(|c: char| !c.is_ascii_digit());
+            &rest[..end.unwrap_or(rest.len())]
+        });
+        Some(match version {
+            Some(version) if !version.is_empty() => format!("{name} {version}"),
+            _ => name.to_owned(),
+        })
+    }
+
+    fn platform(&self) -> Option<Platform> {
+        let os = self.os.as_deref()?.to_ascii_lowercase();
+        Some(match os.as_str() {
+            "unknown" => return None,
+            // Phones name themselves before the desktops that they resemble.
+            os if os.contains("phone") || os.starts_with("ios") => Platform::Other,
+            os if os.starts_with("windows") => Platform::Windows,
+            os if os.starts_with("mac") || os.starts_with("osx") => Platform::Macos,
+            _ => Platform::Other,
+        })
+    }
+}
+
+/// Events without a time, or of an absurd one, are no events: a "last" of the year 9999 would never be replaced.
+fn published<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    decode::optional_time(deserializer)?.ok_or_else(|| serde::de::Error::custom("no time"))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DebugContext {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::section")]
     debug_data: Option<DebugData>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DebugData {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     factor: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     authn_request_id: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Transaction {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     id: Option<String>,
 }
 
@@ -157,6 +231,24 @@ impl Known {
                 .and_then(|target| target.id.as_deref())
         };
         context.or_else(target).map(DeviceId::from)
+    }
+
+    fn agent(&self) -> Option<&UserAgent> {
+        self.client.as_ref()?.user_agent.as_ref()
+    }
+
+    /// What the enrolment proved; `None` where no target tells.
+    fn phishing_resistant(&self) -> Option<bool> {
+        let proved = self
+            .targets()
+            .iter()
+            .find_map(|target| target.detail(&["methodUsedVerifiedProperties"]))?;
+        Some(proved.contains("PHISHING_RESISTANT"))
+    }
+
+    fn has_device_session(&self) -> bool {
+        let context = self.authentication_context.as_ref();
+        context.is_some_and(|context| context.device_session_id.is_some())
     }
 
     fn managed(&self) -> Option<bool> {
@@ -217,6 +309,8 @@ type JoinKey<'a> = (&'a str, &'static str, &'a str);
 struct SignIns<'a> {
     devices: HashMap<JoinKey<'a>, (DeviceId, Option<bool>)>,
     fastpass: HashMap<JoinKey<'a>, ()>,
+    /// Browsers of sign-ins; FastPass itself often speaks as Okta Verify.
+    browsers: HashMap<JoinKey<'a>, &'a UserAgent>,
 }
 
 impl<'a> SignIns<'a> {
@@ -225,6 +319,11 @@ impl<'a> SignIns<'a> {
         for event in events.iter().map(|event| &event.known) {
             if !is_sign_in(&event.event_type) {
                 continue;
+            }
+            if let Some(agent) = event.agent().filter(|agent| agent.is_browser()) {
+                joined
+                    .browsers
+                    .extend(event.join_keys().map(|key| (key, agent)));
             }
             if let Some(device) = event.device() {
                 for key in event.join_keys() {
@@ -248,6 +347,16 @@ impl<'a> SignIns<'a> {
 
     fn device(&self, event: &'a Known) -> Option<&(DeviceId, Option<bool>)> {
         event.join_keys().find_map(|key| self.devices.get(&key))
+    }
+
+    fn browser(&self, event: &'a Known) -> Option<String> {
+        let own = event.agent().filter(|agent| agent.is_browser());
+        let joined = || {
+            event
+                .join_keys()
+                .find_map(|key| self.browsers.get(&key).copied())
+        };
+        own.or_else(joined)?.browser()
     }
 
     fn used_fastpass(&self, event: &'a Known) -> bool {
@@ -283,7 +392,8 @@ fn kind<'a>(event: &'a Event, sign_ins: &SignIns<'a>) -> Option<LogFactKind> {
     match known.event_type.as_str() {
         MFA if known.is_fastpass() => fastpass(known, sign_ins),
         MFA | "user.session.start" | "user.authentication.verify" => sign_in(known, sign_ins),
-        "user.authentication.sso" | "policy.evaluate_sign_on" => None,
+        "user.authentication.sso" => app_opened(known),
+        "policy.evaluate_sign_on" => None,
         event_type if event_type.starts_with("pki.cert.") => {
             certificate(known, event.whole.as_ref()?)
         }
@@ -316,8 +426,8 @@ fn fastpass<'a>(event: &'a Known, sign_ins: &SignIns<'a>) -> Option<LogFactKind>
         user: event.user()?,
         success: event.success()?,
         managed,
-        phishing_resistant: None,
-        browser: None,
+        phishing_resistant: event.phishing_resistant(),
+        browser: sign_ins.browser(event),
         device: own.or_else(|| joined.map(|(device, _)| device.clone())),
     })
 }
@@ -330,8 +440,22 @@ fn sign_in<'a>(event: &'a Known, sign_ins: &SignIns<'a>) -> Option<LogFactKind> 
     Some(LogFactKind::SignIn {
         user: event.user()?,
         device: event.device().or_else(joined),
-        platform: None,
-        device_session: false,
+        platform: event.agent().and_then(UserAgent::platform),
+        device_session: event.has_device_session(),
+    })
+}
+
+fn app_opened(event: &Known) -> Option<LogFactKind> {
+    if event.success() != Some(true) {
+        return None;
+    }
+    let app = event
+        .targets()
+        .iter()
+        .find(|target| target.is("AppInstance"))?;
+    Some(LogFactKind::AppOpened {
+        user: event.user()?,
+        app: app.id.clone()?,
     })
 }
 

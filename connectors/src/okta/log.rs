@@ -1,6 +1,6 @@
 //! The System Log: the polling query that never ends, and bounded queries about one user.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use unstuck_domain::{LogFact, UserId};
 
 use super::endpoints::LOG;
@@ -11,6 +11,10 @@ use crate::{LogCursor, LogPage, LogScope, Result};
 
 /// The largest page that the log gives.
 const PAGE: &str = "1000";
+
+/// Okta keeps less; an event from before, or from the future, has a broken time.
+const OLDEST: TimeDelta = TimeDelta::days(400);
+const LATEST: TimeDelta = TimeDelta::hours(24);
 
 /// Event types that tell of certificates, device records, and org-wide changes.
 const CHANGES: &[&str] = &[
@@ -74,7 +78,7 @@ impl OktaClient {
         page.warn_of_skipped(LOG.name);
         Ok(LogPage {
             events: page.records.len() + page.skipped,
-            facts: facts(&page.records),
+            facts: plausible(facts(&page.records), read_at),
             // Okta always sends one on a polling query; without it the old place is still right.
             next: next.or_else(|| match cursor {
                 LogCursor::Next(_) => Some(cursor.clone()),
@@ -115,8 +119,21 @@ impl OktaClient {
             call = Call::link(&LOG, next.clone());
             last = Some(next);
         }
-        Ok(facts(&events))
+        Ok(plausible(facts(&events), until))
     }
+}
+
+/// Without facts of an impossible time: the ledger keeps the last of each kind, and would keep such a one for ever.
+fn plausible(mut facts: Vec<LogFact>, now: DateTime<Utc>) -> Vec<LogFact> {
+    let all = facts.len();
+    facts.retain(|fact| fact.at > now - OLDEST && fact.at < now + LATEST);
+    if facts.len() < all {
+        tracing::warn!(
+            records.skipped = all - facts.len(),
+            "left out log events of an impossible time"
+        );
+    }
+    facts
 }
 
 fn types(scope: LogScope) -> Vec<&'static str> {

@@ -3,6 +3,7 @@
 //! `client` is here; `wire` holds Okta's JSON, `facts` turns log events into facts, `auth`, `dpop` and `key` sign in.
 
 mod auth;
+mod authorities;
 mod check;
 mod devices;
 mod dpop;
@@ -22,7 +23,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use unstuck_domain::{
-    DeviceConfirmation, DeviceId, GroupId, LogFact, OktaDevice, PolicyFacts, UserId,
+    CertificateAuthority, DeviceConfirmation, DeviceId, GroupId, LogFact, OktaDevice, PolicyFacts, UserId,
 };
 use url::Url;
 
@@ -316,6 +317,10 @@ impl OktaReader for OktaClient {
 
     async fn policies(&self) -> Result<PolicyFacts> {
         self.read_policies().await
+    }
+
+    async fn authorities(&self) -> Result<Option<Vec<CertificateAuthority>>> {
+        self.read_authorities().await
     }
 
     async fn poll_log(&self, scope: LogScope, cursor: &LogCursor) -> Result<LogPage> {

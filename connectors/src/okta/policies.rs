@@ -17,17 +17,36 @@ use crate::http::{Call, Lenient};
 const AT_ONCE: usize = 3;
 const ACTIVE: Option<&str> = Some("ACTIVE");
 
+/// How the authenticator is set; `None`: that cannot be told.
+#[derive(Default)]
+struct FastPass {
+    /// Whether Okta Verify and its method `signed_nonce` are both on.
+    active: Option<bool>,
+    /// Whether the sign-in page shows a button for it.
+    button: Option<bool>,
+}
+
+impl FastPass {
+    /// Not in the list, of which so many entries do not parse.
+    fn absent(skipped: usize) -> Self {
+        Self {
+            active: (skipped == 0).then_some(false),
+            button: None,
+        }
+    }
+}
+
 impl OktaClient {
     /// Everything, to the last page. A right that is missing leaves its part out and the whole incomplete.
     pub(super) async fn read_policies(&self) -> Result<PolicyFacts> {
-        let fastpass_active = readable(self.fastpass_active().await)?.flatten();
+        let fastpass = readable(self.fastpass().await)?.unwrap_or_default();
         let call = Call::new(&LIST_POLICIES).query("type", "ACCESS_POLICY");
         let listed = readable(self.list::<wire::Policy>(call, &LIST_POLICIES).await)?;
         let Some(listed) = listed else {
             return Ok(PolicyFacts {
-                fastpass_button: None,
+                fastpass_button: fastpass.button,
                 complete: false,
-                fastpass_active,
+                fastpass_active: fastpass.active,
                 access_policies: Vec::new(),
             });
         };
@@ -42,17 +61,17 @@ impl OktaClient {
             .try_collect()
             .await?;
         Ok(PolicyFacts {
-            fastpass_button: None,
+            fastpass_button: fastpass.button,
             complete: all_parsed
-                && fastpass_active.is_some()
+                && fastpass.active.is_some()
                 && policies.iter().all(|(_, complete)| *complete),
-            fastpass_active,
+            fastpass_active: fastpass.active,
             access_policies: policies.into_iter().map(|(policy, _)| policy).collect(),
         })
     }
 
-    /// Whether Okta Verify and its method `signed_nonce` are both on; `None` where that cannot be told.
-    async fn fastpass_active(&self) -> Result<Option<bool>> {
+    /// How Okta Verify and its method `signed_nonce` are set.
+    async fn fastpass(&self) -> Result<FastPass> {
         let call = Call::new(&LIST_AUTHENTICATORS);
         let authenticators: Lenient<wire::Authenticator> =
             self.list(call, &LIST_AUTHENTICATORS).await?;
@@ -61,20 +80,28 @@ impl OktaClient {
             .iter()
             .find(|authenticator| authenticator.key == "okta_verify")
         else {
-            return Ok((authenticators.skipped == 0).then_some(false));
+            return Ok(FastPass::absent(authenticators.skipped));
         };
         if okta_verify.status != "ACTIVE" {
-            return Ok(Some(false));
+            return Ok(FastPass::absent(0));
         }
         let call = Call::new(&AUTHENTICATOR_METHODS).param(okta_verify.id.as_str());
         let methods: Lenient<wire::AuthenticatorMethod> =
             self.list(call, &AUTHENTICATOR_METHODS).await?;
-        Ok(methods
-            .records
-            .iter()
-            .find(|method| method.kind == "signed_nonce")
-            .map(|method| method.status.as_deref() == ACTIVE)
-            .or_else(|| (methods.skipped == 0).then_some(false)))
+        let skipped = methods.skipped;
+        let mut methods = methods.records.into_iter();
+        let Some(method) = methods.find(|method| method.kind == "signed_nonce") else {
+            return Ok(FastPass::absent(skipped));
+        };
+        let shown = method.settings.and_then(|set| set.show_sign_in_with_ov);
+        Ok(FastPass {
+            active: Some(method.status.as_deref() == ACTIVE),
+            button: shown.and_then(|word| match word.to_ascii_uppercase().as_str() {
+                "ALWAYS" => Some(true),
+                "NEVER" => Some(false),
+                _ => None,
+            }),
+        })
     }
 
     async fn access_policy(&self, policy: wire::Policy) -> Result<(AccessPolicy, bool)> {
@@ -123,7 +150,7 @@ fn readable<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-fn access_rule(rule: wire::Rule) -> AccessRule {
+pub(super) fn access_rule(rule: wire::Rule) -> AccessRule {
     let conditions = rule.conditions.unwrap_or_default();
     let device = conditions.device.unwrap_or_default();
     let people = conditions.people.unwrap_or_default();
@@ -190,7 +217,7 @@ fn platforms_of(entry: &wire::RulePlatform) -> Vec<Platform> {
     }
 }
 
-fn last_segment(href: &str) -> Option<String> {
+pub(super) fn last_segment(href: &str) -> Option<String> {
     let path = href.split(['?', '#']).next()?;
     let last = path.trim_end_matches('/').rsplit('/').next()?;
     (!last.is_empty()).then(|| last.to_owned())

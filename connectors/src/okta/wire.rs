@@ -8,8 +8,8 @@ use unstuck_domain::{
     Platform, UserId, UserStatus,
 };
 
-use crate::UserAccount;
-use crate::http::{Lenient, lenient};
+use crate::http::lenient;
+use crate::{UserAccount, decode};
 
 /// The words of an error body: of the API (`errorCode`) or of the token endpoint (`error`).
 pub(super) fn reason(body: &[u8]) -> Option<String> {
@@ -31,8 +31,9 @@ pub(super) fn reason(body: &[u8]) -> Option<String> {
 
 #[derive(Deserialize)]
 pub(super) struct Organization {
+    #[serde(deserialize_with = "decode::word_id")]
     pub(super) id: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) pipeline: Option<String>,
 }
 
@@ -46,62 +47,94 @@ pub(super) struct Token {
 /// Anything of which only the id matters.
 #[derive(Deserialize)]
 pub(super) struct Identified {
+    #[serde(deserialize_with = "decode::word_id")]
     pub(super) id: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Device {
+    #[serde(deserialize_with = "decode::word_id")]
     id: String,
-    status: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_time")]
     created: Option<DateTime<Utc>>,
-    #[serde(default, rename = "lastUpdated", deserialize_with = "lenient")]
+    #[serde(
+        default,
+        rename = "lastUpdated",
+        deserialize_with = "decode::optional_time"
+    )]
     last_updated: Option<DateTime<Utc>>,
-    profile: DeviceProfile,
-    #[serde(default, rename = "_embedded")]
+    #[serde(default, deserialize_with = "decode::section")]
+    profile: Option<DeviceProfile>,
+    /// By-id reads alone are described to carry them; a list that does is taken at its word.
+    #[serde(default, deserialize_with = "decode::rows")]
+    providers: Option<Vec<Provider>>,
+    #[serde(default, rename = "_embedded", deserialize_with = "decode::section")]
     embedded: Option<Embedded>,
 }
 
 #[derive(Deserialize)]
 struct Embedded {
-    users: Option<Lenient<DeviceUser>>,
+    /// A link that does not parse would look like one that is gone, so then none is shown and the record is read by id.
+    #[serde(default, deserialize_with = "lenient")]
+    users: Option<Vec<DeviceUser>>,
+}
+
+#[derive(Deserialize)]
+struct Provider {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    provider: Option<String>,
+    #[serde(default, deserialize_with = "decode::section")]
+    payload: Option<ProviderPayload>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct ProviderPayload {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    client_version: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct DeviceProfile {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     display_name: Option<String>,
-    platform: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    platform: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
     manufacturer: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     model: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     os_version: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     serial_number: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     udid: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_bool")]
     registered: Option<bool>,
 }
 
 impl From<Device> for OktaDevice {
     fn from(device: Device) -> Self {
-        let profile = device.profile;
+        let profile = device.profile.unwrap_or_default();
         let users = device.embedded.and_then(|embedded| embedded.users);
+        let okta_verify = device.providers.into_iter().flatten().find(|provider| {
+            let name = provider.provider.as_deref().unwrap_or_default();
+            name.eq_ignore_ascii_case("oktaVerify")
+        });
         Self {
-            okta_verify_version: None,
-            users: users.map(|users| {
-                users.warn_of_skipped("okta: users of a device");
-                users.records.into_iter().map(Into::into).collect()
-            }),
+            okta_verify_version: okta_verify
+                .and_then(|provider| provider.payload)
+                .and_then(|payload| payload.client_version),
+            users: users.map(|users| users.into_iter().map(Into::into).collect()),
             id: DeviceId::new(device.id),
-            status: device_status(device.status),
+            status: device_status(device.status.unwrap_or_default()),
             created: device.created,
             last_updated: device.last_updated,
-            platform: platform(&profile.platform),
+            platform: platform(profile.platform.as_deref().unwrap_or_default()),
             display_name: profile.display_name.unwrap_or_default(),
             serial_number: profile.serial_number,
             udid: profile.udid,
@@ -136,21 +169,21 @@ pub(super) fn platform(word: &str) -> Platform {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DeviceUser {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     management_status: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_time")]
     created: Option<DateTime<Utc>>,
     user: User,
 }
 
 impl From<DeviceUser> for OktaDeviceUser {
     fn from(link: DeviceUser) -> Self {
-        let name = link.user.profile.name();
+        let profile = link.user.profile.unwrap_or_default();
         Self {
             user_id: UserId::new(link.user.id),
-            name,
-            login: link.user.profile.login.unwrap_or_default(),
-            email: link.user.profile.email,
+            name: profile.name(),
+            login: profile.login.unwrap_or_default(),
+            email: profile.email,
             management_status: link
                 .management_status
                 .as_deref()
@@ -177,25 +210,26 @@ impl From<DeviceUser> for ConfirmedUser {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct User {
+    #[serde(deserialize_with = "decode::word_id")]
     id: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     status: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_time")]
     last_login: Option<DateTime<Utc>>,
-    #[serde(default)]
-    profile: UserProfile,
+    #[serde(default, deserialize_with = "decode::section")]
+    profile: Option<UserProfile>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UserProfile {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     first_name: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     last_name: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     login: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     email: Option<String>,
 }
 
@@ -213,11 +247,12 @@ impl UserProfile {
 
 impl From<User> for UserAccount {
     fn from(user: User) -> Self {
+        let profile = user.profile.unwrap_or_default();
         Self {
-            name: user.profile.name(),
+            name: profile.name(),
             id: UserId::new(user.id),
-            login: user.profile.login.unwrap_or_default(),
-            email: user.profile.email,
+            login: profile.login.unwrap_or_default(),
+            email: profile.email,
             status: user_status(user.status),
             last_login: user.last_login,
         }
@@ -240,14 +275,15 @@ pub(super) struct UserDevice {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Factor {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) factor_type: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) status: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Authenticator {
+    #[serde(deserialize_with = "decode::word_id")]
     pub(super) id: String,
     pub(super) key: String,
     pub(super) status: String,
@@ -257,16 +293,77 @@ pub(super) struct Authenticator {
 pub(super) struct AuthenticatorMethod {
     #[serde(rename = "type")]
     pub(super) kind: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) status: Option<String>,
+    #[serde(default, deserialize_with = "decode::section")]
+    pub(super) settings: Option<MethodSettings>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MethodSettings {
+    /// ALWAYS or NEVER.
+    #[serde(
+        default,
+        rename = "showSignInWithOV",
+        deserialize_with = "decode::optional_text"
+    )]
+    pub(super) show_sign_in_with_ov: Option<String>,
+}
+
+/// Published are `authorityInstanceId` and `caType`, and that `expand=certificates` fills `_embedded`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Authority {
+    #[serde(deserialize_with = "decode::word_id")]
+    pub(super) authority_instance_id: String,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) ca_type: Option<String>,
+    #[serde(default, rename = "_embedded", deserialize_with = "decode::section")]
+    pub(super) embedded: Option<EmbeddedCertificates>,
+    /// UNVERIFIED: beside `_embedded`.
+    #[serde(default, deserialize_with = "decode::rows")]
+    pub(super) certificates: Option<Vec<AuthorityCertificate>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct EmbeddedCertificates {
+    #[serde(default, deserialize_with = "decode::rows")]
+    pub(super) certificates: Option<Vec<AuthorityCertificate>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AuthorityCertificate {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) ski: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) rotation_state: Option<String>,
+    /// UNVERIFIED names; a certificate may show none.
+    #[serde(
+        default,
+        alias = "notAfter",
+        alias = "caExpirationDate",
+        deserialize_with = "decode::optional_time"
+    )]
+    pub(super) expiration_date: Option<DateTime<Utc>>,
+}
+
+/// A SCEP configuration. Published are `aki`, `caExpirationDate` and `configInfo`; `id` is UNVERIFIED.
+#[derive(Deserialize)]
+pub(super) struct RegistrationAuthority {
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) id: Option<String>,
+    #[serde(default, deserialize_with = "decode::optional_text")]
+    pub(super) aki: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Policy {
+    #[serde(deserialize_with = "decode::word_id")]
     pub(super) id: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) name: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) status: Option<String>,
 }
 
@@ -288,10 +385,11 @@ pub(super) struct Link {
 
 #[derive(Deserialize)]
 pub(super) struct Rule {
+    #[serde(deserialize_with = "decode::word_id")]
     pub(super) id: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) name: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) status: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) priority: Option<i64>,
@@ -302,6 +400,8 @@ pub(super) struct Rule {
     pub(super) actions: Option<RuleActions>,
 }
 
+/// Conditions are read strictly: one that is left out would widen the rule. A rule that does not parse makes the policies
+/// incomplete instead.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RuleConditions {
@@ -317,9 +417,9 @@ pub(super) struct RuleConditions {
 
 #[derive(Default, Deserialize)]
 pub(super) struct DeviceCondition {
-    #[serde(default, deserialize_with = "loose_bool")]
+    #[serde(default, deserialize_with = "condition")]
     pub(super) registered: Option<bool>,
-    #[serde(default, deserialize_with = "loose_bool")]
+    #[serde(default, deserialize_with = "condition")]
     pub(super) managed: Option<bool>,
     #[serde(default)]
     pub(super) assurance: Option<IdSets>,
@@ -327,9 +427,9 @@ pub(super) struct DeviceCondition {
 
 #[derive(Default, Deserialize)]
 pub(super) struct IdSets {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default)]
     pub(super) include: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default)]
     pub(super) exclude: Option<Vec<String>>,
 }
 
@@ -343,15 +443,15 @@ pub(super) struct PeopleCondition {
 
 #[derive(Default, Deserialize)]
 pub(super) struct PlatformCondition {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default)]
     pub(super) include: Option<Vec<RulePlatform>>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default)]
     pub(super) exclude: Option<Vec<RulePlatform>>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct RulePlatform {
-    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    #[serde(default, rename = "type", deserialize_with = "decode::optional_text")]
     pub(super) kind: Option<String>,
     #[serde(default)]
     pub(super) os: Option<RuleOs>,
@@ -359,13 +459,13 @@ pub(super) struct RulePlatform {
 
 #[derive(Deserialize)]
 pub(super) struct RuleOs {
-    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    #[serde(default, rename = "type", deserialize_with = "decode::optional_text")]
     pub(super) kind: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct ElCondition {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) condition: Option<String>,
 }
 
@@ -378,23 +478,24 @@ pub(super) struct RuleActions {
 
 #[derive(Deserialize)]
 pub(super) struct AppSignOn {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "decode::optional_text")]
     pub(super) access: Option<String>,
 }
 
 /// A boolean, or the word for one: a guide of Okta's shows strings here.
-pub(super) fn loose_bool<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<bool>, D::Error> {
+fn condition<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Loose {
+    enum Condition {
         Bool(bool),
         Word(String),
     }
-    Ok(match lenient::<D, Loose>(deserializer)? {
-        Some(Loose::Bool(value)) => Some(value),
-        Some(Loose::Word(word)) => word.to_ascii_lowercase().parse().ok(),
-        None => None,
-    })
+    match Option::<Condition>::deserialize(deserializer)? {
+        Some(Condition::Bool(value)) => Ok(Some(value)),
+        Some(Condition::Word(word)) => match word.to_ascii_lowercase().parse() {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(serde::de::Error::custom("no boolean")),
+        },
+        None => Ok(None),
+    }
 }

@@ -286,3 +286,120 @@ async fn log_of_a_user_is_bounded_by_oktas_time_and_read_to_the_end() {
     assert!(query["until"].starts_with("2026-11-24T10:00:0"));
     assert!(query["filter"].starts_with("actor.id eq \"00u1\" and (eventType eq "));
 }
+
+#[tokio::test]
+async fn fastpass_tells_its_proof_and_the_browser_of_the_sign_in() {
+    let agent = |raw: &str, browser: &str| json!({"userAgent": {"rawUserAgent": raw, "browser": browser, "os": "Windows 10"}});
+    let chrome = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/129.0.0.0 Safari/537.36";
+    let request = json!({"debugData": {"factor": "SIGNED_NONCE", "authnRequestId": "r1"}});
+    let fastpass = |proved: Value| {
+        event(
+            "user.authentication.auth_via_mfa",
+            json!({"debugContext": request, "client": agent("OktaVerify/9.1 WPFDeviceSDK/1", "UNKNOWN"),
+                "target": [{"id": "pfd1", "type": "AuthenticatorEnrollment", "detailEntry": proved}]}),
+        )
+    };
+    let verify = event(
+        "user.authentication.verify",
+        json!({"debugContext": {"debugData": {"authnRequestId": "r1"}}, "client": agent(chrome, "CHROME")}),
+    );
+    let resistant = "[DEVICE_BOUND, PHISHING_RESISTANT]";
+    for (proved, expected) in [
+        (
+            json!({"methodUsedVerifiedProperties": resistant}),
+            Some(true),
+        ),
+        (
+            json!({"methodUsedVerifiedProperties": "[DEVICE_BOUND]"}),
+            Some(false),
+        ),
+        (json!({"methodTypeUsed": "Use Okta FastPass"}), None),
+        (json!(null), None),
+    ] {
+        let facts = facts_of(vec![fastpass(proved.clone()), verify.clone()]).await;
+        let LogFactKind::FastPass {
+            phishing_resistant,
+            browser,
+            ..
+        } = &facts[0]
+        else {
+            panic!("{facts:?}");
+        };
+        assert_eq!(*phishing_resistant, expected, "{proved}");
+        assert_eq!(browser.as_deref(), Some("CHROME 129"));
+        assert_eq!(facts.len(), 1, "the rest of the sign-in is no second one");
+    }
+}
+
+#[tokio::test]
+async fn other_sign_ins_tell_system_and_device_session() {
+    for (os, platform) in [
+        ("Windows 11", Some(unstuck_domain::Platform::Windows)),
+        (
+            "Mac OS 15.5.0 (Sequoia)",
+            Some(unstuck_domain::Platform::Macos),
+        ),
+        ("iOS (iPhone)", Some(unstuck_domain::Platform::Other)),
+        ("Unknown", None),
+    ] {
+        let facts = facts_of(vec![event(
+            "user.session.start",
+            json!({"client": {"userAgent": {"os": os, "browser": "SAFARI"}},
+                "authenticationContext": {"deviceSessionId": "ds1"}}),
+        )])
+        .await;
+        let expected = LogFactKind::SignIn {
+            user: "00u1".into(),
+            device: None,
+            platform,
+            device_session: true,
+        };
+        assert_eq!(facts, [expected], "{os}");
+    }
+}
+
+#[tokio::test]
+async fn opened_app_is_told_where_it_was_let_in() {
+    let sso = |result: &str| {
+        event(
+            "user.authentication.sso",
+            json!({"outcome": {"result": result}, "target": [{"id": "a1", "type": "AppUser"}, {"id": "0oa1", "type": "AppInstance"}]}),
+        )
+    };
+    let opened = LogFactKind::AppOpened {
+        user: "00u1".into(),
+        app: "0oa1".into(),
+    };
+    assert_eq!(
+        facts_of(vec![sso("SUCCESS"), sso("FAILURE")]).await,
+        [opened]
+    );
+}
+
+#[tokio::test]
+async fn event_of_an_impossible_time_is_left_out() {
+    let mut events = Vec::new();
+    for published in [
+        json!("9999-12-31T23:59:59.000Z"),
+        json!("0001-01-01T00:00:00.000Z"),
+        json!("1999-01-01T00:00:00.000Z"),
+        json!("2032-01-01T00:00:00.000Z"),
+        json!(-1),
+        json!(null),
+        json!("2026-11-24T10:00:00.000Z"),
+    ] {
+        events.push(event(
+            "device.platform.update",
+            json!({"published": published}),
+        ));
+    }
+    let server = MockServer::start().await;
+    let template = ResponseTemplate::new(200)
+        .set_body_json(events)
+        .insert_header("date", "Tue, 24 Nov 2026 10:00:05 GMT");
+    answer(&server, "/api/v1/logs", template).await;
+    let cursor = LogCursor::Since(at("2026-11-24T09:00:00Z"));
+    let page = client(&server).poll_log(LogScope::All, &cursor).await;
+    let page = page.expect("a page");
+    assert_eq!((page.events, page.facts.len()), (7, 1));
+}

@@ -318,3 +318,172 @@ async fn org_id_and_engine_are_read_without_a_right() {
     assert!(organization.identity_engine);
     assert_eq!(organization.id, "00o1");
 }
+
+#[tokio::test]
+async fn authorities_are_read_with_their_configurations() {
+    let server = MockServer::start().await;
+    let certificate = |ski: &str, state: &str| json!({"ski": ski, "aki": "00", "rotationState": state, "expirationDate": "2031-01-01T00:00:00.000Z"});
+    let list = json!({"data": [
+        {"authorityInstanceId": "AB12", "caType": "OKTA_AS_CA",
+            "_embedded": {"certificates": [certificate("cd34", "ACTIVE"), certificate("AB12", "RETIRING")]}},
+        {"authorityInstanceId": "EF56", "caType": "DEVICE_ACCESS_OKTA_AS_CA", "certificates": [certificate("EF56", "ACTIVE")]},
+        {"authorityInstanceId": "9999", "caType": "OKTA_AS_CA"},
+        {"caType": 7},
+    ]});
+    let path = "/pki/api/v2/certificate-authorities";
+    Mock::given(wiremock::matchers::path(path))
+        .and(query_param("type", "INTERMEDIATE"))
+        .and(query_param("expand", "certificates"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list))
+        .mount(&server)
+        .await;
+    answer_json(
+        &server,
+        &format!("{path}/AB12/registration-authorities"),
+        json!({"data": [{"id": "rac1", "aki": "ab12", "caExpirationDate": "2031-01-01T00:00:00.000Z"}, {"aki": null}]}),
+    )
+    .await;
+    let authorities = client(&server).authorities().await.expect("read");
+    let authorities = authorities.expect("on");
+    assert_eq!(authorities.len(), 2, "one shows no certificate");
+    let ours = &authorities[0];
+    assert!(ours.attests_management && !authorities[1].attests_management);
+    let keys: Vec<_> = ours
+        .certificates
+        .iter()
+        .map(|certificate| (&*certificate.key_id, certificate.retiring))
+        .collect();
+    assert_eq!(keys, [("CD34", false), ("AB12", true)]);
+    assert!(ours.certificates[0].expires_at.is_some());
+    assert_eq!(ours.configurations.len(), 1);
+    assert_eq!(
+        ours.configurations[0].authority_key_id.as_deref(),
+        Some("AB12")
+    );
+    assert!(authorities[1].configurations.is_empty(), "404 there");
+}
+
+#[tokio::test]
+async fn authorities_that_are_not_on_here_prove_nothing() {
+    for (status, body) in [
+        (401, json!({"errorCode": "E0000011"})),
+        (403, json!({"errorCode": "E0000006"})),
+        (404, json!({"errorCode": "E0000008"})),
+        (200, json!({"data": []})),
+        (200, json!({"data": null})),
+        (200, json!([])),
+    ] {
+        let server = failing(status, body.clone()).await;
+        let authorities = client(&server).authorities().await.expect("no failure");
+        assert_eq!(authorities, None, "{status} {body}");
+    }
+    let server = failing(500, json!({})).await;
+    assert!(
+        client(&server).authorities().await.is_err(),
+        "a fault is a fault"
+    );
+}
+
+#[tokio::test]
+async fn button_of_fastpass_is_told_by_its_word() {
+    for (settings, expected) in [
+        (json!({"showSignInWithOV": "ALWAYS"}), Some(true)),
+        (json!({"showSignInWithOV": "NEVER"}), Some(false)),
+        (json!({"showSignInWithOV": "SOMETIMES"}), None),
+        (json!(null), None),
+    ] {
+        let server = MockServer::start().await;
+        answer_json(
+            &server,
+            "/api/v1/authenticators",
+            json!([{"id": "aut1", "key": "okta_verify", "status": "ACTIVE"}]),
+        )
+        .await;
+        answer_json(
+            &server,
+            "/api/v1/authenticators/aut1/methods",
+            json!([{"type": "signed_nonce", "status": "ACTIVE", "settings": settings}]),
+        )
+        .await;
+        answer_json(&server, "/api/v1/policies", json!([])).await;
+        let policies = client(&server).policies().await.expect("read");
+        assert_eq!(policies.fastpass_active, Some(true));
+        assert_eq!(policies.fastpass_button, expected, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn bad_parts_of_a_record_cost_what_they_tell_and_no_more() {
+    let server = MockServer::start().await;
+    let mut versioned = device("guo1", json!({"users": [link("00u1", "MANAGED")]}));
+    versioned["providers"] =
+        json!([{"provider": "oktaVerify", "payload": {"clientVersion": "9.30.1"}}]);
+    let mut dated = device(
+        "guo2",
+        json!({"users": [link("00u1", "MANAGED"), {"user": 7}]}),
+    );
+    dated["created"] = json!("9999-12-31T23:59:59.000Z");
+    dated["lastUpdated"] = json!(-1);
+    dated["providers"] = json!("none");
+    dated["profile"]["serialNumber"] = json!("x".repeat(100_000));
+    dated["profile"]["registered"] = json!([]);
+    let mut worded = device("guo3", json!("none"));
+    worded["status"] = json!({"new": "shape"});
+    worded["profile"] = json!(null);
+    answer_json(
+        &server,
+        "/api/v1/devices",
+        json!([versioned, dated, worded]),
+    )
+    .await;
+    let devices = client(&server).devices(&NoProgress).await.expect("read");
+    assert_eq!(devices.len(), 3);
+    assert_eq!(devices[0].okta_verify_version.as_deref(), Some("9.30.1"));
+    let dated = &devices[1];
+    assert_eq!((dated.created, dated.last_updated), (None, None));
+    assert_eq!(
+        (&dated.serial_number, &dated.okta_verify_version),
+        (&None, &None)
+    );
+    assert_eq!(
+        dated.users, None,
+        "a link that is lost is not one that is gone"
+    );
+    assert_eq!(devices[2].status, OktaDeviceStatus::Other(String::new()));
+    assert_eq!(
+        (devices[2].platform, &devices[2].users),
+        (Platform::Other, &None)
+    );
+}
+
+#[tokio::test]
+async fn rule_with_a_condition_that_does_not_parse_makes_the_policies_incomplete() {
+    for conditions in [
+        json!({"people": {"groups": {"include": "everybody"}}}),
+        json!({"device": {"managed": 7}}),
+        json!({"platform": {"include": {"type": "DESKTOP"}}}),
+    ] {
+        let server = MockServer::start().await;
+        answer_json(
+            &server,
+            "/api/v1/authenticators",
+            json!([{"id": "aut1", "key": "okta_verify", "status": "INACTIVE"}]),
+        )
+        .await;
+        answer_json(
+            &server,
+            "/api/v1/policies",
+            json!([{"id": "p1", "status": "ACTIVE"}]),
+        )
+        .await;
+        answer_json(
+            &server,
+            "/api/v1/policies/p1/rules",
+            json!([{"id": "r1", "status": "ACTIVE", "conditions": conditions}]),
+        )
+        .await;
+        answer_json(&server, "/api/v1/policies/p1/mappings", json!([])).await;
+        let policies = client(&server).policies().await.expect("read");
+        assert!(!policies.complete, "{conditions}");
+    }
+}

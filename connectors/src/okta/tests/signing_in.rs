@@ -240,6 +240,7 @@ const ALL: &[&str] = &[
     "okta.policies.read",
     "okta.authenticators.read",
     "okta.groups.manage",
+    "okta.certificateAuthorities.read",
 ];
 
 #[tokio::test]
@@ -294,6 +295,15 @@ async fn scopes_that_are_not_granted_are_left_out_and_named() {
             ("get a token with the scope okta.groups.manage", true),
         ]
     );
+}
+
+#[tokio::test]
+async fn scope_of_early_access_is_done_without_at_the_price_of_one_request() {
+    let server = Org::start(false, &ALL[..6]).await;
+    let client = client_with(&server, app(false));
+    client.devices(&NoProgress).await.expect("read");
+    // The time, a token refused for the one scope, a token, the list.
+    assert_eq!(requests(&server).await.len(), 4);
 }
 
 #[tokio::test]

@@ -1,14 +1,19 @@
-//! The XML property list inside a configuration profile, as far as its payload kinds are asked for. Not a general parser:
-//! binary lists and anything malformed read as none, and "not readable" is then what the profile says.
+//! The XML property list inside a configuration profile of Apple's kind. Not a general parser: binary lists and anything
+//! malformed read as none, and "not readable" is then what the profile says.
 
 use std::collections::BTreeMap;
+
+use zeroize::Zeroize;
 
 /// Nesting at which reading stops; real profiles need about six.
 const DEEPEST: usize = 32;
 
+/// Keys whose values are secrets: only whether there is one, and whether it is a variable, leaves the reader.
+const SECRETS: [&str; 2] = ["Challenge", "Password"];
+
 /// A value of a property list. Numbers, dates and data are kept as their text.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Plist {
+pub(crate) enum Plist {
     /// `<dict>`
     Dict(BTreeMap<String, Plist>),
     /// `<array>`
@@ -21,7 +26,7 @@ pub(super) enum Plist {
 
 impl Plist {
     /// Reads `<plist>` with one value in it.
-    pub(super) fn parse(xml: &str) -> Option<Self> {
+    pub(crate) fn parse(xml: &str) -> Option<Self> {
         let mut reader = Reader { rest: xml };
         loop {
             match reader.next()? {
@@ -32,8 +37,25 @@ impl Plist {
         }
     }
 
+    /// Leaves `$` of a variable, `*` of any other text, and nothing of what is no text.
+    fn hide(&mut self) {
+        let mark = match self {
+            Self::Text(secret) => {
+                let mark = match secret.chars().next() {
+                    None => "",
+                    Some('$' | '%') => "$",
+                    Some(_) => "*",
+                };
+                secret.zeroize();
+                mark
+            }
+            _ => "",
+        };
+        *self = Self::Text(mark.to_owned());
+    }
+
     /// The value under a key of a dictionary.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Dict(entries) => entries.get(key),
             _ => None,
@@ -41,15 +63,23 @@ impl Plist {
     }
 
     /// The text of a leaf.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
         }
     }
 
+    /// The value of a leaf that is a boolean.
+    pub(crate) fn flag(&self) -> Option<bool> {
+        match self {
+            Self::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
     /// The items, if it is an array.
-    pub(super) fn items(&self) -> Option<&[Self]> {
+    pub(crate) fn items(&self) -> Option<&[Self]> {
         match self {
             Self::Array(items) => Some(items),
             _ => None,
@@ -138,7 +168,10 @@ impl<'a> Reader<'a> {
                 Token::Close("dict") => return Some(Plist::Dict(entries)),
                 Token::Open("key") => {
                     let key = self.text("key")?;
-                    let value = self.value(depth + 1)?;
+                    let mut value = self.value(depth + 1)?;
+                    if SECRETS.contains(&key.as_str()) {
+                        value.hide();
+                    }
                     entries.insert(key, value);
                 }
                 _ => return None,
@@ -200,6 +233,20 @@ mod tests {
             Some("https://acme/pki?a=1&b=2")
         );
         assert_eq!(plist.get("PayloadVersion").unwrap().text(), Some("1"));
+    }
+
+    #[test]
+    fn secrets_never_leave_the_reader() {
+        for (value, mark) in [
+            ("<string>s3cret</string>", "*"),
+            ("<string>$CHALLENGE</string>", "$"),
+            ("<string/>", ""),
+            ("<array><string>s3cret</string></array>", ""),
+        ] {
+            let xml = format!("<plist><dict><key>Challenge</key>{value}</dict></plist>");
+            let read = Plist::parse(&xml).unwrap();
+            assert_eq!(read.get("Challenge").unwrap().text(), Some(mark));
+        }
     }
 
     #[test]
