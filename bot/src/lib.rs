@@ -15,6 +15,7 @@ pub mod clock;
 pub mod cron;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod doctor;
 pub mod executor;
 pub mod fresh;
 pub mod hours;
@@ -30,5 +31,6 @@ pub mod sign_in;
 pub mod store;
 pub mod sweep;
 pub mod telemetry;
+pub mod why;
 pub mod wording;
 pub mod words;

@@ -1,12 +1,6 @@
 //! `unstuck why QUERY`: why one computer is not managed, from what the store knows; no vendor is asked.
 
-mod lookup;
-mod next;
-mod timeline;
-
-use chrono::{DateTime, Utc};
 use clap::Args;
-use serde::Serialize;
 use serde_json::{Value, json as value};
 
 use super::{
@@ -17,8 +11,8 @@ use super::{
 };
 use crate::{
     app::Parts,
-    domain::{Finding, ProposalId, Rival, verify::ProvedBy},
-    store::SubjectRecord,
+    domain::Rival,
+    why::{self, Answer},
 };
 
 /// Arguments.
@@ -31,71 +25,15 @@ pub(super) struct WhyArgs {
     pub(super) json: bool,
 }
 
-/// What is known of one subject.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    /// Its row in the store; none for a record that only an MDM has.
-    pub(super) subject: Option<SubjectRecord>,
-    /// Its finding, if it has one that is open.
-    pub(super) finding: Option<Finding>,
-    /// That a repair made it managed, if nothing was found since.
-    pub(super) proof: Option<Proof>,
-    /// When the finding was last seen.
-    pub(super) seen_at: Option<DateTime<Utc>>,
-    /// What happened before, oldest first.
-    pub(super) history: Vec<Line>,
-    /// What happens next, in a sentence or two.
-    pub(super) next: String,
-}
-
-/// The proof that a repair worked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Proof {
-    /// When.
-    pub(super) at: DateTime<Utc>,
-    /// By what.
-    pub(super) by: Option<ProvedBy>,
-    /// The proposal of the repair.
-    pub(super) proposal: ProposalId,
-    /// All of it in one sentence.
-    pub(super) text: String,
-}
-
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Line {
-    /// When.
-    pub(super) at: DateTime<Utc>,
-    /// Who knows it: `unstuck`, `okta log`, or the `[[mdm]]` name.
-    pub(super) source: String,
-    /// A word: opened, changed, closed, proposed, approved, denied, repair, …
-    pub(super) change: String,
-    /// What, for people.
-    pub(super) text: String,
-}
-
-impl Line {
-    fn new(at: DateTime<Utc>, source: &str, change: &str, text: String) -> Self {
-        Self {
-            at,
-            source: source.into(),
-            change: change.into(),
-            text,
-        }
-    }
-}
-
 /// Runs the command. Exit 1 if nothing is found.
 pub(super) async fn run(context: &Context, args: WhyArgs) -> anyhow::Result<Outcome> {
     let settings = context.settings()?;
     let store = for_reading(&settings).await?;
     let now = Parts::of(&settings).clock.now();
-    let found = lookup::find(&store, &args.query).await?;
-    let mut answers = Vec::with_capacity(found.keys.len());
-    for key in &found.keys {
-        answers.push(next::answer(&store, key, now).await?);
-    }
+    let found = why::ask(&store, &args.query, now).await;
     store.close().await;
+    let found = found?;
+    let answers = &found.answers;
     if args.json {
         json(&value!({ "subjects": answers.iter().map(document).collect::<Vec<_>>() }))?;
     } else if answers.is_empty() {
@@ -137,20 +75,10 @@ fn document(answer: &Answer) -> Value {
         }),
         (None, None) => value!({}),
     };
-    document["managed"] = value!(is_managed(answer));
+    document["managed"] = value!(answer.is_managed());
     document["proved"] = value!(answer.proof);
     document["rivals"] = value!(rivals);
     document["history"] = value!(answer.history);
     document["next"] = value!(answer.next);
     document
-}
-
-/// Whether Okta showed the subject as managed when it was last listed, or its repair was proved, and nothing said
-/// otherwise since.
-pub(super) fn is_managed(answer: &Answer) -> bool {
-    let listed = answer
-        .subject
-        .as_ref()
-        .is_some_and(|subject| subject.document["managed"].as_bool() == Some(true));
-    answer.finding.is_none() && (listed || answer.proof.is_some())
 }

@@ -7,8 +7,8 @@ use owo_colors::OwoColorize;
 
 use super::{super::output::wrap, View, word};
 use crate::{
-    cli::why::{Answer, Line, is_managed},
-    domain::{Cause, Evidence, Finding, Platform, Stage},
+    domain::{Cause, Evidence, Finding, Platform, Rival, Stage},
+    why::{Answer, Line},
     wording,
 };
 
@@ -36,7 +36,7 @@ pub(in crate::cli) fn why(answer: &Answer, view: &View) -> String {
         blocks.push(stages(finding, view));
     } else if let Some(proof) = &answer.proof {
         blocks.push(wrap(&proof.text, view.width));
-    } else if is_managed(answer) {
+    } else if answer.is_managed() {
         blocks.push(wrap(
             "Okta showed it as managed when it was last listed. Nothing is wrong that can be seen.",
             view.width,
@@ -116,7 +116,7 @@ fn headline(answer: &Answer) -> String {
         || " without a user".to_owned(),
         |login| format!(" with {login}"),
     );
-    let state = match (&answer.finding, is_managed(answer)) {
+    let state = match (&answer.finding, answer.is_managed()) {
         (_, true) => "managed",
         (Some(finding), _) if finding.user_id.is_none() => "unlinked",
         _ => "not managed",
@@ -309,13 +309,23 @@ fn timeline(answer: &Answer, view: &View) -> Option<String> {
 fn around(answer: &Answer, view: &View) -> String {
     let mut out = Vec::new();
     if let Some(finding) = &answer.finding {
-        let rivals: Vec<String> = finding
+        let (open, excluded): (Vec<&Rival>, Vec<&Rival>) = finding
             .rivals
             .iter()
-            .map(|rival| format!("{} ({})", rival.cause.name(), rival.excluded_by))
-            .collect();
-        if !rivals.is_empty() {
-            out.push(view.hanging("Ruled out: ", &rivals.join(" · ")));
+            .partition(|rival| rival.check.is_some());
+        let told = |rivals: &[&Rival], why: fn(&Rival) -> &str| -> String {
+            let each = rivals
+                .iter()
+                .map(|rival| format!("{} ({})", rival.cause.name(), why(rival)));
+            each.collect::<Vec<_>>().join(" · ")
+        };
+        if !excluded.is_empty() {
+            let text = told(&excluded, |rival| &rival.excluded_by);
+            out.push(view.hanging("Ruled out: ", &text));
+        }
+        if !open.is_empty() {
+            let text = told(&open, |rival| rival.check.as_deref().unwrap_or_default());
+            out.push(view.hanging("By hand:   ", &format!("no API tells these; check: {text}")));
         }
         let read = if finding.confirmed {
             "read by id"
