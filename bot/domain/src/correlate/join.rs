@@ -74,7 +74,7 @@ impl Carriers {
 pub(super) struct Keys {
     pub(super) serial: Option<u32>,
     pub(super) udid: Option<u32>,
-    /// The serial number read as a UUID in the other byte order.
+    /// The serial number, or on Windows the hardware UUID itself, read as a UUID in the other byte order.
     pub(super) swapped: Option<u32>,
 }
 
@@ -143,6 +143,18 @@ impl Reader {
         }
         if udid.is_some_and(|udid| normalise_into(udid, &mut self.text)) {
             keys.udid = Some(intern(&mut self.udids, &mut self.key, platform, &self.text));
+            // Windows and its firmware disagree on the byte order of the same UUID.
+            if keys.swapped.is_none()
+                && platform == Platform::Windows
+                && byte_swapped_into(&self.text, &mut self.swapped)
+            {
+                keys.swapped = Some(intern(
+                    &mut self.udids,
+                    &mut self.key,
+                    platform,
+                    &self.swapped,
+                ));
+            }
         }
         keys
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::{
-    HardwareKey, ManagementStatus, MatchStrength, Platform, UserId,
+    Enrolment, HardwareKey, ManagementStatus, MatchStrength, Platform, UserId,
     sample::{INTUNE, JAMF, Org, days_ago, hours_ago},
 };
 
@@ -94,6 +94,42 @@ fn a_virtual_machine_matches_by_its_serial_in_the_other_byte_order() {
 }
 
 #[test]
+fn on_windows_a_hardware_uuid_matches_in_either_byte_order() {
+    let (mut org, at) = Org::with_pc();
+    org.device(at).serial_number = None;
+    org.device(at).udid = Some("954F4D56-C574-E7D3-FC3A-579CC2F85DCE".to_owned());
+    org.record(at).udid = Some("564D4F95-74C5-D3E7-FC3A-579CC2F85DCE".to_owned());
+    assert_eq!(org.subject(at.okta, "bob").strength, MatchStrength::Strong);
+    org.record(at).udid = Some("564D4F95-74C5-D3E7-FC3A-579CC2F85DCF".to_owned());
+    assert_ne!(org.subject(at.okta, "bob").strength, MatchStrength::Strong);
+}
+
+#[test]
+fn a_serial_number_outranks_a_hardware_uuid() {
+    let (mut org, at) = Org::with_mac();
+    let uuid = "aaaabbbb-0000-1111-2222-333344445555";
+    let other = org.add_record(JAMF, "C02OTHER", "ann");
+    org.seen.mdms[JAMF].devices[other].udid = Some(uuid.to_owned());
+    org.device(at).udid = Some(uuid.to_owned());
+    let serial = org.record(at).serial_number.clone();
+    let subject = org.subject(at.okta, "ann");
+    assert_eq!(subject.record.unwrap().serial_number, serial);
+}
+
+#[test]
+fn a_hardware_uuid_that_three_clones_carry_identifies_none() {
+    let mut org = Org::empty();
+    let uuid = "aaaabbbb-0000-1111-2222-333344445555";
+    for serial in ["CLONE001", "CLONE002", "CLONE003"] {
+        let record = org.add_record(JAMF, serial, "ann");
+        org.seen.mdms[JAMF].devices[record].udid = Some(uuid.to_owned());
+    }
+    let okta = org.add_okta(Platform::Macos, "", "ann");
+    org.seen.okta.devices[okta].udid = Some(uuid.to_owned());
+    assert_eq!(org.subject(okta, "ann").strength, MatchStrength::None);
+}
+
+#[test]
 fn a_hardware_uuid_matches_where_the_serial_number_is_a_placeholder() {
     let (mut org, at) = Org::with_mac();
     org.device(at).serial_number = Some("Default string".to_owned());
@@ -173,6 +209,84 @@ fn of_two_mdm_records_the_newest_check_in_wins() {
         org.findings().unlinked.is_empty(),
         "the older one is the same computer"
     );
+}
+
+/// The same Mac in both MDMs, the second one heard of later.
+fn in_two_mdms() -> (Org, crate::sample::At, usize) {
+    let (mut org, at) = Org::with_mac();
+    org.seen.mdms[INTUNE].platforms.push(Platform::Macos);
+    let second = org.add_record(INTUNE, "C02MAC001", "ann");
+    let record = &mut org.seen.mdms[INTUNE].devices[second];
+    record.platform = Platform::Macos;
+    record.last_check_in = Some(hours_ago(1));
+    org.record(at).last_check_in = Some(hours_ago(9));
+    (org, at, second)
+}
+
+#[test]
+fn of_two_mdms_the_one_that_still_manages_the_mac_wins() {
+    let (mut org, at, second) = in_two_mdms();
+    let mdm = |org: &Org| org.subject(at.okta, "ann").mdm.unwrap().name.clone();
+    assert_eq!(mdm(&org), "intune".into(), "heard of later");
+    org.seen.mdms[INTUNE].devices[second].enrolment = Enrolment::Broken {
+        fact: "managementState".to_owned(),
+        value: "retired".to_owned(),
+    };
+    assert_eq!(mdm(&org), "jamf".into(), "management is lost in the other");
+    assert!(org.findings().unlinked.is_empty());
+}
+
+#[test]
+fn a_repair_of_a_mac_in_two_mdms_is_counted_once() {
+    let (org, at, _) = in_two_mdms();
+    let hardware = org.subject(at.okta, "ann").hardware;
+    assert_eq!(
+        hardware,
+        HardwareKey::of_mdm(&"intune".into(), &"intune-0000".into())
+    );
+}
+
+#[test]
+fn records_without_a_serial_number_are_twins_by_their_hardware_uuid() {
+    let mut org = Org::empty();
+    let uuid = "aaaabbbb-0000-1111-2222-333344445555";
+    let [old, new] = ["", "C02NEW001"].map(|serial| {
+        let okta = org.add_okta(Platform::Macos, serial, "ann");
+        org.seen.okta.devices[okta].udid = Some(uuid.to_owned());
+        okta
+    });
+    assert_eq!(org.subject(old, "ann").twins.len(), 1);
+    assert_eq!(
+        org.subject(old, "ann").hardware,
+        org.subject(new, "ann").hardware
+    );
+}
+
+#[test]
+fn a_link_to_a_record_that_is_gone_leaves_it_to_the_values() {
+    let (mut org, at) = Org::with_mac();
+    let device_id = org.device(at).id.clone();
+    org.links.push(ManualLink {
+        device_id,
+        mdm: "jamf".into(),
+        mdm_device_id: "gone".into(),
+    });
+    let id = org.record(at).id.clone();
+    assert_eq!(org.subject(at.okta, "ann").record.unwrap().id, id);
+}
+
+#[test]
+fn the_address_of_a_user_counts_beside_the_login() {
+    let mut org = Org::empty();
+    let okta = org.add_okta(Platform::Macos, "", "ann");
+    let record = org.add_record(JAMF, "C02REAL", "ann");
+    org.seen.mdms[JAMF].devices[record].user = Some("Ann.Smith@Example.com".to_owned());
+    org.seen.mdms[JAMF].devices[record].name = org.seen.okta.devices[okta].display_name.clone();
+    assert_eq!(org.subject(okta, "ann").strength, MatchStrength::None);
+    let id = org.seen.okta.devices[okta].id.clone();
+    let read = org.seen.okta.confirmed.get_mut(&id).unwrap();
+    read.users.as_mut().unwrap()[0].link.email = Some("ann.smith@example.com".to_owned());
+    assert_eq!(org.subject(okta, "ann").strength, MatchStrength::Weak);
 }
 
 #[test]
