@@ -65,6 +65,8 @@ pub struct MdmClient {
     pub actions: Arc<dyn MdmActions>,
     /// Trying the credential.
     pub check: Arc<dyn connectors::CheckCredentials>,
+    /// Reading what people set up.
+    pub setup: Arc<dyn connectors::ReadSetup>,
     /// Repair targets that a person prepared.
     pub targets: RepairTargets,
 }
@@ -144,7 +146,8 @@ fn mdm_client(settings: &Settings, mdm: &Mdm, secret: SecretString) -> anyhow::R
                 name,
                 reader: client.clone(),
                 actions: client.clone(),
-                check: client,
+                check: client.clone(),
+                setup: client,
                 targets,
             }
         }
@@ -165,7 +168,8 @@ fn mdm_client(settings: &Settings, mdm: &Mdm, secret: SecretString) -> anyhow::R
                 name,
                 reader: client.clone(),
                 actions: client.clone(),
-                check: client,
+                check: client.clone(),
+                setup: client,
                 targets,
             }
         }

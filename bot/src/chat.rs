@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use connectors::{OktaReader, slack::Chat};
 
-pub use connect::{Chatting, Prepared};
+pub use connect::{Chatting, Prepared, client};
 pub use evidence::CardEvidence;
 pub use listen::Listener;
 pub use sender::SenderPass;

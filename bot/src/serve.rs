@@ -20,6 +20,7 @@ use crate::{
     app::{self, Parts, Vendors},
     chat::{self, Chatting},
     clock::SharedClock,
+    doctor::{DoctorPass, Reader},
     domain::{LogFacts, PlannedSubject},
     node::Node,
     observer::Observer,
@@ -104,6 +105,19 @@ impl Server {
             store: store.clone(),
             node: Arc::clone(&node),
         }));
+        passes.push(Arc::new(DoctorPass::new(
+            Reader {
+                vendors: vendors.clone(),
+                slack: chatting
+                    .as_ref()
+                    .map(|chatting| Ok(Arc::clone(chatting.client()))),
+                store: Some(store.clone()),
+                settings: Arc::clone(&settings),
+                playbooks: Arc::clone(&playbooks),
+                clock: Arc::clone(&parts.clock),
+            },
+            parts.clock.now(),
+        )));
         passes.push(Arc::new(scheduler::Scheduler::new(
             &settings,
             &store,

@@ -15,6 +15,7 @@ mod listing;
 mod profiles;
 mod reader;
 mod settings;
+mod setup;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,8 @@ pub struct IntuneClient {
     http: HttpClient,
     tokens: Arc<TokenCache<token::Tokens>>,
     name: MdmName,
+    /// The bot's own app registration.
+    client_id: String,
     platforms: Vec<Platform>,
     attestation: Arc<AttestationSettings>,
     targets: RepairTargets,
@@ -101,7 +104,7 @@ impl IntuneClient {
         let tokens = Arc::new(TokenCache::new(token::Tokens::new(
             HttpClient::new(login)?,
             config.tenant_id,
-            config.client_id,
+            config.client_id.clone(),
             config.client_secret,
             scope,
         )));
@@ -114,6 +117,7 @@ impl IntuneClient {
             http: HttpClient::new(graph)?,
             tokens,
             name: config.name,
+            client_id: config.client_id,
             platforms: config.platforms,
             attestation: Arc::new(config.attestation),
             targets: config.targets,

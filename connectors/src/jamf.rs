@@ -13,6 +13,7 @@ mod listing;
 mod profiles;
 mod reader;
 mod scope;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod token;

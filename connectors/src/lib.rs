@@ -19,10 +19,12 @@ mod ca_certificate;
 mod decode;
 mod payload;
 mod plist;
+mod setup;
 mod traits;
 
 pub use attestation::{AttestationSettings, InvalidSubjectPattern};
 pub use error::ConnectorError;
 pub use permit::WritePermit;
+pub use setup::*;
 pub use source_clock::SourceClock;
 pub use traits::*;

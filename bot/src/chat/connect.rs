@@ -113,6 +113,17 @@ impl Prepared {
     }
 }
 
+/// A client alone, for checks; why there is none, if a secret cannot be read. `None`: the settings name no Slack.
+pub fn client(
+    settings: &Settings,
+    environment: &Environment,
+) -> Option<Result<Arc<SlackClient>, String>> {
+    match Prepared::new(settings, environment, Arc::new(|| {})) {
+        Ok(prepared) => Some(Ok(prepared?.client)),
+        Err(error) => Some(Err(format!("{error:#}"))),
+    }
+}
+
 /// Slack, as `serve` runs it.
 pub struct Chatting {
     client: Arc<SlackClient>,

@@ -101,7 +101,7 @@ impl Drop for TemporaryFolder {
     }
 }
 
-fn sqlite_file(url: &str) -> Option<&Path> {
+pub(super) fn sqlite_file(url: &str) -> Option<&Path> {
     let file = url.strip_prefix("sqlite://")?;
     Some(Path::new(file.split('?').next().unwrap_or(file)))
 }

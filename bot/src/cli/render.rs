@@ -2,6 +2,7 @@
 //!
 //! Colour only adds; [`super::output::line`] drops it where it cannot be shown.
 
+pub(super) mod doctor;
 pub(super) mod playbooks;
 pub(super) mod proposals;
 pub(super) mod runs;

@@ -158,7 +158,8 @@ impl Store {
         )
     }
 
-    async fn log_coverage(&self) -> Result<BTreeMap<EventClass, Coverage>, StoreError> {
+    /// Since when each class of events is covered, and when it was last seen.
+    pub async fn log_coverage(&self) -> Result<BTreeMap<EventClass, Coverage>, StoreError> {
         let rows: Vec<CoverageRow> = fetch_all!(
             self,
             "SELECT class, covered_from_at, last_seen_at FROM log_coverage"

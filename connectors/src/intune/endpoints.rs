@@ -70,8 +70,10 @@ endpoints! { ALL:
     EXPORT = POST Effect::Read, "/v1.0/deviceManagement/reports/exportJobs", EXPORT_RIGHT;
     EXPORT_STATE = GET Effect::Read, "/v1.0/deviceManagement/reports/exportJobs/{id}", CONFIGURATION;
     EXPORT_FILE = GET Effect::Download(BLOBS), "(report file)", "";
+    SCRIPT = GET Effect::Read, "/beta/deviceManagement/deviceHealthScripts/{id}", SCRIPTS;
     PUSH_CERTIFICATE = GET Effect::Read, "/v1.0/deviceManagement/applePushNotificationCertificate",
         "the permission DeviceManagementServiceConfig.Read.All";
+    APPLICATIONS = GET Effect::Read, "/v1.0/applications", "the permission Application.Read.All";
     GROUP = GET Effect::Read, "/v1.0/groups/{id}", MEMBERS_RIGHT;
     MEMBERS = GET Effect::Read, "/v1.0/groups/{id}/members", MEMBERS_RIGHT;
     ENTRA_DEVICES = GET Effect::Read, "/v1.0/devices", "the permission Device.Read.All";
@@ -102,8 +104,10 @@ mod tests {
         read GET /beta/deviceManagement/deviceConfigurations/{id}/{type}/identityCertificate
         read GET /beta/deviceManagement/deviceConfigurations/{id}/{type}/identityCertificateForClientAuthentication
         read GET /beta/deviceManagement/deviceConfigurations/{id}/{type}/managedDeviceCertificateStates
+        read GET /beta/deviceManagement/deviceHealthScripts/{id}
         read GET /beta/deviceManagement/managedDevices/{id}
         read GET /beta/deviceManagement/managedDevices/{id}/deviceHealthScriptStates
+        read GET /v1.0/applications
         read GET /v1.0/deviceManagement/applePushNotificationCertificate
         read GET /v1.0/deviceManagement/deviceCategories
         read GET /v1.0/deviceManagement/managedDevices

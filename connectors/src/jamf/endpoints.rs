@@ -47,6 +47,7 @@ endpoints! {
     COMPUTER_V3 = GET Read "/api/v3/computers-inventory/{id}", COMPUTERS;
     MDM_COMMANDS = GET Read "/api/v2/mdm/commands", COMMANDS;
     PUSH_STATUS = GET Read "/api/v1/apns-client-push-status", COMMANDS;
+    NOTIFICATIONS = GET Read "/api/v1/notifications", "an API role";
     PROFILE_LIST = GET Read "/JSSResource/osxconfigurationprofiles", PROFILES;
     PROFILE = GET Read "/JSSResource/osxconfigurationprofiles/id/{id}", PROFILES;
     IN_SCOPE = GET Read "/JSSResource/computermanagement/id/{id}", COMPUTERS;
@@ -76,6 +77,7 @@ mod tests {
         read GET /api/v1/apns-client-push-status
         read GET /api/v1/auth
         read GET /api/v1/jamf-pro-version
+        read GET /api/v1/notifications
         read GET /api/v2/mdm/commands
         read GET /api/v3/computers-inventory
         read GET /api/v3/computers-inventory/{id}

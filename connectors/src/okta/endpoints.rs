@@ -10,7 +10,11 @@ const LOGS: &str = "the scope okta.logs.read and the role Read-only or Report ad
 const POLICIES: &str = "the scope okta.policies.read and the role Read-only administrator";
 const AUTHENTICATORS: &str =
     "the scope okta.authenticators.read and the role Read-only administrator";
-const AUTHORITIES: &str = "the scope okta.certificateAuthorities.read, and the org's feature (Early Access)";
+const AUTHORITIES: &str =
+    "the scope okta.certificateAuthorities.read, and the org's feature (Early Access)";
+const APPS: &str = "the scope okta.apps.read and the role Read-only administrator";
+const GROUPS: &str = "the scope okta.groups.read and the role Read-only administrator";
+const ROLES: &str = "the scope okta.roles.read and the role Super administrator";
 const MEMBERS: &str = "the scope okta.groups.manage and a role that manages the members of this group, \
      which must not be read-only";
 
@@ -33,6 +37,11 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     LIST_AUTHORITIES,
     REGISTRATION_AUTHORITIES,
     LOG,
+    APP,
+    GROUP,
+    GROUP_RULES,
+    GROUP_APPS,
+    GROUP_ROLES,
     ADD_MEMBER,
     REMOVE_MEMBER,
 ];
@@ -190,6 +199,52 @@ pub(super) const LOG: Endpoint = Endpoint {
     effect: Effect::Read,
     bucket: "logs",
     right: LOGS,
+};
+
+pub(super) const APP: Endpoint = Endpoint {
+    name: "okta.app",
+    method: Method::GET,
+    path: "/api/v1/apps/{app}",
+    effect: Effect::Read,
+    bucket: "app",
+    right: APPS,
+};
+
+pub(super) const GROUP: Endpoint = Endpoint {
+    name: "okta.group",
+    method: Method::GET,
+    path: "/api/v1/groups/{group}",
+    effect: Effect::Read,
+    bucket: "groups",
+    right: GROUPS,
+};
+
+pub(super) const GROUP_RULES: Endpoint = Endpoint {
+    name: "okta.group_rules",
+    method: Method::GET,
+    path: "/api/v1/groups/rules",
+    effect: Effect::Read,
+    bucket: "groups",
+    right: GROUPS,
+};
+
+pub(super) const GROUP_APPS: Endpoint = Endpoint {
+    name: "okta.group_apps",
+    method: Method::GET,
+    path: "/api/v1/groups/{group}/apps",
+    effect: Effect::Read,
+    bucket: "groups",
+    right: GROUPS,
+};
+
+/// Which role may read it is UNVERIFIED.
+pub(super) const GROUP_ROLES: Endpoint = Endpoint {
+    name: "okta.group_roles",
+    method: Method::GET,
+    path: "/api/v1/groups/{group}/roles",
+    effect: Effect::Read,
+    bucket: "groups",
+    right: ROLES,
 };
 
 pub(super) const ADD_MEMBER: Endpoint = Endpoint {

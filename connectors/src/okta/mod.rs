@@ -5,6 +5,7 @@
 mod auth;
 mod authorities;
 mod check;
+mod checks;
 mod devices;
 mod dpop;
 mod endpoints;

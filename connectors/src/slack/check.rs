@@ -51,6 +51,16 @@ impl SlackClient {
                 hint: hint.into(),
                 ..passed(&what, String::new())
             },
+            Ok(channel) if !channel.is_member => CredentialCheck {
+                ok: false,
+                optional: true,
+                saw: format!(
+                    "the bot is not in #{}; it may post there, but not look up a lost post",
+                    channel.name
+                ),
+                hint: format!("invite the bot to #{}", channel.name),
+                ..passed(&what, String::new())
+            },
             Ok(channel) => passed(&what, format!("#{}", channel.name)),
             Err(error) => failed(&what, &error, hint),
         }
@@ -90,7 +100,7 @@ fn passed(what: &str, saw: String) -> CredentialCheck {
     }
 }
 
-fn failed(what: &str, error: &ChatError, hint: &str) -> CredentialCheck {
+pub(super) fn failed(what: &str, error: &ChatError, hint: &str) -> CredentialCheck {
     let hint = match &error.kind {
         ChatErrorKind::Transient { .. } | ChatErrorKind::Unclear { .. } => {
             "check the network, the proxy and [slack] api_url"

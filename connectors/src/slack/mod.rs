@@ -4,6 +4,7 @@
 //! 10 s. Nothing is paced or repeated here but reads, once: what a lost write means is for the sender to find out.
 
 mod check;
+mod checks;
 mod event;
 mod failure;
 mod signature;
