@@ -10,6 +10,8 @@ mod endpoints;
 mod entra;
 mod export;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod issuance;
 mod listing;
 mod profiles;

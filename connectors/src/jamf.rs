@@ -9,6 +9,8 @@ mod check;
 mod computers;
 mod delivery;
 mod endpoints;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod listing;
 mod profiles;
 mod reader;

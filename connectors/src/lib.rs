@@ -5,6 +5,8 @@
 
 pub mod dry_run;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod http;
 pub mod intune;
 pub mod jamf;

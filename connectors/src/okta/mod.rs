@@ -10,6 +10,8 @@ mod devices;
 mod dpop;
 mod endpoints;
 mod facts;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod log;
 mod loose;
