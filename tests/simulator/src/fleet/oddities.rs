@@ -229,6 +229,7 @@ fn oddity_kind(mdm: Mdm, oddity: Oddity, trust: ProfileKey) -> ProfileKind {
         all_apps_access,
         may_sign,
         issuer,
+        readable,
         key_storage,
         subject,
         ..
@@ -238,8 +239,8 @@ fn oddity_kind(mdm: Mdm, oddity: Oddity, trust: ProfileKey) -> ProfileKind {
         match oddity {
             Oddity::KeyUsage => *may_sign = false,
             Oddity::NoAppsAccess => *all_apps_access = false,
-            Oddity::TpmOnly => *key_storage = "useTpmKspOtherwiseFail",
-            Oddity::MachineStore => *key_storage = "useSoftwareKsp",
+            Oddity::TpmOnly => (*key_storage, *readable) = ("useTpmKspOtherwiseFail", false),
+            Oddity::MachineStore => (*key_storage, *readable) = ("useSoftwareKsp", false),
             Oddity::Subject => *subject = Some(broken_subject(mdm)),
             // What Device Access certificates are called is free text as well.
             Oddity::DeviceAccess => *subject = Some(device_access_subject(mdm)),

@@ -197,6 +197,7 @@ pub(super) fn scep(trusted: Option<ProfileKey>, redistribute_days: Option<u32>) 
         key_bits: 2048,
         client_auth: true,
         redistribute_days,
+        readable: true,
         key_storage: "useTpmKspOtherwiseUseSoftwareKsp",
         subject: None,
     }

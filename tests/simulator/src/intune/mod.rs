@@ -6,6 +6,7 @@ mod answer;
 mod applications;
 mod batch;
 mod certificates;
+mod detected_apps;
 mod devices;
 mod directory;
 mod forbidden;
@@ -136,6 +137,16 @@ fn device_routes(version: Version) -> Router<Api> {
                 .delete(forbidden::delete_device),
         )
         .route(&format!("{base}/{{id}}/users"), get(devices::users))
+        .route(
+            "/deviceManagement/detectedApps",
+            get(move |state, query, uri| detected_apps::list(version, state, query, uri)),
+        )
+        .route(
+            "/deviceManagement/detectedApps/{id}/managedDevices",
+            get(move |state, id, query, uri| {
+                detected_apps::devices(version, state, id, query, uri)
+            }),
+        )
         .route(
             &format!("{base}/{{id}}/deviceConfigurationStates"),
             get(move |state, id, query| status::of_device(version, state, id, query)),
@@ -287,6 +298,10 @@ fn beta_routes() -> Router<Api> {
         .route(
             "/deviceManagement/deviceConfigurationsAllManagedDeviceCertificateStates",
             get(|state, query, uri| certificates::all(Version::Beta, state, query, uri)),
+        )
+        .route(
+            "/deviceManagement/managedDevices/{id}/detectedApps",
+            get(detected_apps::of_device),
         )
         .route(
             "/deviceManagement/assignmentFilters",

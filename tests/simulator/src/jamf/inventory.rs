@@ -12,7 +12,7 @@ use super::Api;
 use super::answer::{Answer, Refusal, ok};
 use super::list::{ListRequest, Query, page, values};
 use crate::scalar::{Scalar, rfc3339};
-use crate::world::{Id, JamfComputer, Mdm, Site, State, Store};
+use crate::world::{INTERMEDIATE, Id, Issuer, JamfComputer, Mdm, ProfileKind, Site, State, Store};
 
 /// Jamf calls a certificate EXPIRING in its last days. How many is UNVERIFIED.
 const EXPIRING: Duration = Duration::days(30);
@@ -306,6 +306,7 @@ fn profiles(state: &State, computer: &JamfComputer) -> Value {
 
 fn certificates(state: &State, computer: &JamfComputer) -> Value {
     let mut rows = vec![identity(computer)];
+    rows.extend(authorities(state, computer));
     for seen in &computer.inventory.certificates {
         let Some(certificate) = state.certificates.get(&seen.serial) else {
             continue;
@@ -327,6 +328,28 @@ fn certificates(state: &State, computer: &JamfComputer) -> Value {
         }));
     }
     Value::Array(rows)
+}
+
+/// What trusted-certificate profiles brought: certificates without a key.
+fn authorities(state: &State, computer: &JamfComputer) -> Vec<Value> {
+    let profiles = computer.inventory.profiles.iter();
+    let brought = profiles.filter_map(|seen| match &state.profile(seen.profile).kind {
+        ProfileKind::TrustedCertificate { ski } => state.org.pki.certificate(ski),
+        _ => None,
+    });
+    brought
+        .map(|authority| {
+            json!({
+                "commonName": INTERMEDIATE, "identity": false,
+                "expirationDate": rfc3339(authority.not_after), "username": "",
+                "lifecycleStatus": "ACTIVE", "certificateStatus": "ISSUED",
+                "subjectName": state.org.issuer_name(Issuer::Org),
+                "serialNumber": authority.serial().to_lowercase(),
+                "sha1Fingerprint": authority.sha1(),
+                "issuedDate": rfc3339(authority.not_before),
+            })
+        })
+        .collect()
 }
 
 /// The Mac's own MDM identity, which is no attestation certificate.

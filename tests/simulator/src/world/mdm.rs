@@ -36,6 +36,8 @@ pub(crate) enum ProfileKind {
         client_auth: bool,
         /// Jamf: how many days before a certificate's expiry the profile is sent again.
         redistribute_days: Option<u32>,
+        /// Whether an ordinary account may read a key of the machine's store.
+        readable: bool,
         /// Intune: `keyStorageProvider`.
         key_storage: &'static str,
         /// The subject where it is not the usual one, with its variables.

@@ -15,8 +15,8 @@ mod mdm_intune;
 mod mdm_jamf;
 mod mdm_service;
 mod okta_device;
-mod org_change;
 mod okta_verify;
+mod org_change;
 mod people;
 mod pki;
 mod policy;
@@ -46,12 +46,14 @@ pub(crate) use mdm_intune::TRUSTED_PROFILE_MISSING;
 pub(crate) use mdm_service::*;
 pub use okta_device::DeviceStatus;
 pub(crate) use okta_device::{Enrolment, Link, OktaDevice, StaleRow};
-pub(crate) use people::{GroupKind, OktaGroup, Person};
-pub use people::{Persona, UserStatus};
 pub(crate) use org_change::Changed;
 pub use org_change::RuleEdit;
+pub(crate) use people::{GroupKind, OktaGroup, Person};
+pub use people::{Persona, UserStatus};
 pub use pki::EarlyAccess;
-pub(crate) use pki::{Authority, AuthorityCertificate, Challenge, Family, Pki, ScepConfiguration};
+pub(crate) use pki::{
+    Authority, AuthorityCertificate, Challenge, Family, INTERMEDIATE, Pki, ScepConfiguration,
+};
 pub(crate) use policy::{App, OktaVerify, Policy, Rule};
 pub(crate) use state::{Org, OwnAuthority, RepairTargets, State};
 

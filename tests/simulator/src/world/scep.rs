@@ -36,7 +36,9 @@ impl State {
         if let ProfileKind::Scep {
             all_apps_access,
             may_sign,
+            readable,
             issuer,
+            subject,
             ..
         } = self.profile(profile).kind
         {
@@ -50,8 +52,13 @@ impl State {
                     if let Some(error) = self.scep_refusal(profile) {
                         return Err(error);
                     }
-                    let usable = all_apps_access && may_sign;
-                    self.enrol_certificate(machine, profile, store.clone(), issuer, usable);
+                    let usable = all_apps_access && may_sign && readable;
+                    let common_name = match subject {
+                        Some(subject) => subject.to_owned(),
+                        None => self.common_name(machine, &store),
+                    };
+                    let serial = self.issue_certificate(common_name, issuer);
+                    self.hold_certificate(machine, profile, store.clone(), serial, usable);
                 }
             }
         }
@@ -104,27 +111,24 @@ impl State {
             .retain(|held| !(held.profile == Some(profile) && held.store == *store));
     }
 
-    fn enrol_certificate(
+    fn hold_certificate(
         &mut self,
         machine: MachineKey,
         profile: ProfileKey,
         store: Store,
-        issuer: Issuer,
+        serial: Id,
         key_usable: bool,
-    ) -> Id {
-        let common_name = self.common_name(machine, &store);
-        let serial = self.issue_certificate(common_name, issuer);
+    ) {
         let held = self.machine_mut(machine);
         // The new enrolment of the same profile replaces the key pair of the old one.
         held.certificates
             .retain(|held| !(held.profile == Some(profile) && held.store == store));
         held.certificates.push(HeldCertificate {
-            serial: serial.clone(),
+            serial,
             store,
             key_usable,
             profile: Some(profile),
         });
-        serial
     }
 
     /// Okta's CA issues a certificate now and plans to revoke it if it stays unused.
