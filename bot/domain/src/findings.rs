@@ -2,16 +2,15 @@
 
 #[cfg(test)]
 mod tests;
+mod unlinked;
+mod upcoming;
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
-
 use crate::{
-    Cause, Confidence, DeviceId, Diagnosis, Evidence, Finding, MatchStrength, Observations,
-    OktaDeviceStatus, Platform, Stage, Subject, Want, WhyNot,
-    certificate::{self, CertificateState},
-    correlate::{self, Correlated, FleetIndex, ManagedUser, ManualLink, normalise},
+    Cause, DeviceId, Diagnosis, Finding, MatchStrength, Observations, Platform, Subject, Want,
+    WhyNot,
+    correlate::{self, FleetIndex, ManualLink},
     detect::{self, Candidate, DetectSettings, Scope, Urgency},
     diagnose::{self, Fleet},
 };
@@ -57,8 +56,8 @@ pub fn findings<'a>(
     settings: &DetectSettings,
 ) -> Findings<'a> {
     let correlated = correlate::correlate(observations, links);
-    let upcoming = upcoming(&correlated, settings);
-    let unlinked = unlinked(&correlated, settings);
+    let upcoming = upcoming::cases(&correlated, settings);
+    let unlinked = unlinked::cases(&correlated, settings);
     let mut counts = Counts {
         okta_devices: observations.okta.devices.len(),
         device_users: correlated.managed.len() + correlated.subjects.len(),
@@ -222,235 +221,4 @@ fn shell(subject: &Subject<'_>, diagnosis: &Diagnosis) -> Finding {
         login: link.map(|link| link.login.clone()),
         rivals: diagnosis.rivals.clone(),
     }
-}
-
-/// Records without a twin on the other side: never acted upon, only reported.
-fn unlinked<'a>(correlated: &Correlated<'a>, settings: &DetectSettings) -> Vec<Case<'a>> {
-    let okta = correlated.okta_only.iter().filter(|subject| {
-        !subject
-            .device
-            .is_some_and(|device| settings.exclusions.cover_device(device))
-    });
-    let mut cases: Vec<Case<'a>> = okta
-        .map(|subject| unlinked_case(subject, without_user(subject)))
-        .chain(
-            correlated
-                .mdm_only
-                .iter()
-                .map(|subject| unlinked_case(subject, without_okta_record(subject))),
-        )
-        .collect();
-    cases.sort_by(order);
-    cases
-}
-
-fn unlinked_case<'a>(subject: &Subject<'a>, diagnosis: Diagnosis) -> Case<'a> {
-    let confirmed = subject
-        .device
-        .is_some_and(|device| correlate::confirmation(subject.observations, device).is_some());
-    let finding = Finding {
-        confirmed,
-        why_not: Some(WhyNot::NoMatch),
-        ..shell(subject, &diagnosis)
-    };
-    Case {
-        finding,
-        subject: subject.clone(),
-        diagnosis,
-    }
-}
-
-/// C56 or C63: an Okta record that nobody is linked to.
-fn without_user(subject: &Subject<'_>) -> Diagnosis {
-    let okta = |fact: &str, value: String, about: Option<DateTime<Utc>>| Evidence {
-        source: "okta".to_owned(),
-        fact: fact.to_owned(),
-        value,
-        observed_at: subject.observations.okta.now,
-        about,
-        assumes: None,
-    };
-    let device = subject.device;
-    let deactivated = device.is_some_and(|device| device.status == OktaDeviceStatus::Deactivated);
-    let registered = device.is_some_and(|device| device.registered);
-    let changed = device.and_then(|device| device.last_updated);
-    let users = okta("link", "no user".to_owned(), changed);
-    let (cause, confidence, evidence) = match (deactivated, registered) {
-        (true, _) => (
-            Cause::OktaDeviceDeactivated,
-            Confidence::High,
-            vec![
-                okta("device.status", "DEACTIVATED".to_owned(), changed),
-                users,
-            ],
-        ),
-        (false, false) => (
-            Cause::RecordImportedNotRegistered,
-            Confidence::Medium,
-            vec![
-                okta("device.registered", "false".to_owned(), changed),
-                users,
-            ],
-        ),
-        (false, true) => (
-            Cause::RecordImportedNotRegistered,
-            Confidence::Low,
-            vec![users],
-        ),
-    };
-    bare(cause, confidence, evidence)
-}
-
-/// C45, C41 or C42: an MDM record that Okta has none for.
-fn without_okta_record(subject: &Subject<'_>) -> Diagnosis {
-    let observations = subject.observations;
-    let (Some(mdm), Some(record)) = (subject.mdm, subject.record) else {
-        return bare(Cause::InsufficientEvidence, Confidence::Low, Vec::new());
-    };
-    let okta_verify = |value: &str| Evidence {
-        source: mdm.name.to_string(),
-        fact: "application.okta_verify".to_owned(),
-        value: value.to_owned(),
-        observed_at: mdm.now,
-        about: record.inventory_at,
-        assumes: None,
-    };
-    let deletion = record
-        .serial_number
-        .as_deref()
-        .and_then(normalise)
-        .and_then(|serial| observations.log.deletions.get(&serial));
-    if let Some(deletion) = deletion {
-        let evidence = Evidence {
-            source: "okta".to_owned(),
-            fact: "device.lifecycle.delete".to_owned(),
-            value: deletion.device.to_string(),
-            observed_at: observations.okta.now,
-            about: Some(deletion.at),
-            assumes: None,
-        };
-        return bare(
-            Cause::OvEnrolmentOrphaned,
-            Confidence::Medium,
-            vec![evidence],
-        );
-    }
-    match record
-        .okta_verify_installed
-        .filter(|_| mdm.shows.applications)
-    {
-        Some(false) => bare(
-            Cause::OvNotInstalled,
-            Confidence::High,
-            vec![okta_verify("not installed")],
-        ),
-        Some(true) => bare(
-            Cause::OvNotEnrolled,
-            Confidence::High,
-            vec![okta_verify("installed")],
-        ),
-        None => bare(
-            Cause::OvNotEnrolled,
-            Confidence::Low,
-            vec![okta_verify("not shown")],
-        ),
-    }
-}
-
-fn bare(cause: Cause, confidence: Confidence, evidence: Vec<Evidence>) -> Diagnosis {
-    Diagnosis {
-        cause,
-        stage: match cause {
-            Cause::InsufficientEvidence => Stage::Unknown,
-            _ => Stage::OvRegistered,
-        },
-        confidence,
-        evidence,
-        rivals: Vec::new(),
-        wants: Vec::new(),
-        symptom: None,
-    }
-}
-
-/// Managed device-users whose certificate expired or will soon (C30, C31): managed only until their next sign-in.
-fn upcoming<'a>(correlated: &Correlated<'a>, settings: &DetectSettings) -> Vec<Case<'a>> {
-    let mut cases: Vec<Case<'a>> = correlated
-        .managed
-        .iter()
-        .filter(|managed| ends_soon(managed, settings))
-        .filter(|managed| {
-            let exclusions = &settings.exclusions;
-            !exclusions.cover_device(managed.device) && !exclusions.cover_user(managed.link)
-        })
-        .filter_map(|managed| upcoming_case(correlated.managed_subject(managed), settings))
-        .collect();
-    cases.sort_by(order);
-    cases
-}
-
-/// The cheap question that every healthy device-user is asked.
-fn ends_soon(managed: &ManagedUser<'_>, settings: &DetectSettings) -> bool {
-    let Some((mdm, record)) = managed.record else {
-        return false;
-    };
-    let horizon = mdm.now + settings.expiring_within;
-    let rows = record.certificates.as_deref().unwrap_or_default();
-    rows.iter()
-        .any(|row| row.expires_at.is_some_and(|end| end < horizon))
-        && certificate::chosen(rows, &settings.issuers)
-            .and_then(|row| row.expires_at)
-            .is_some_and(|end| end < horizon)
-}
-
-fn upcoming_case<'a>(subject: Subject<'a>, settings: &DetectSettings) -> Option<Case<'a>> {
-    let view = certificate::judge_with(&subject, &settings.issuers);
-    let mdm = subject.mdm?;
-    let end = view.expires_at?;
-    let cause = match view.state {
-        CertificateState::Expired if view.hidden.is_none() => Cause::CertExpired,
-        CertificateState::Valid if end < mdm.now + settings.expiring_within => {
-            Cause::CertExpiringSoon
-        }
-        _ => return None,
-    };
-    let confirmed = subject.user.is_some();
-    let row = view.certificate?;
-    let evidence = |fact: &str, value: String, about| Evidence {
-        source: mdm.name.to_string(),
-        fact: fact.to_owned(),
-        value,
-        observed_at: mdm.now,
-        about,
-        assumes: None,
-    };
-    let inventory = subject.record.and_then(|record| record.inventory_at);
-    let name = row.serial_number.as_deref().unwrap_or(&row.subject);
-    let diagnosis = Diagnosis {
-        cause,
-        stage: match cause {
-            Cause::CertExpired => Stage::CertPresent,
-            _ => Stage::Managed,
-        },
-        confidence: match confirmed {
-            true => Confidence::High,
-            false => Confidence::Medium,
-        },
-        evidence: vec![
-            evidence("certificate", name.to_owned(), inventory),
-            evidence(
-                "certificate.expires_at",
-                end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-                Some(end),
-            ),
-        ],
-        rivals: Vec::new(),
-        wants: Vec::new(),
-        symptom: None,
-    };
-    let finding = finding(&subject, &diagnosis, &Scope::InScope, false);
-    Some(Case {
-        finding,
-        subject,
-        diagnosis,
-    })
 }

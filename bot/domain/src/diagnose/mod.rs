@@ -33,6 +33,7 @@ use crate::{
     detect::DetectSettings,
 };
 
+pub(crate) use certificate::ends::renewal_word;
 pub use document::{by_hand, document};
 use entry::Prove;
 use facts::Facts;

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use crate::{
-    Cause, DeviceChange, HardwareKey, LifecycleSeen, ManagementStatus, MatchStrength,
-    OktaDeviceStatus, Platform, UserStatus, Want, WhyNot,
+    Assumption, Cause, Confidence, DeviceChange, HardwareKey, LifecycleSeen, ManagementStatus,
+    MatchStrength, OktaDeviceStatus, Platform, Renewal, UserStatus, Want, WhyNot,
     correlate::normalise,
     detect::{Counts, Exclusions},
     sample::{INTUNE, JAMF, Org, days_ago, hours_ago, now},
@@ -303,6 +303,60 @@ fn a_managed_computer_is_upcoming_when_its_certificate_ends() {
         assert_eq!(cause, expected, "{ends_in}");
         assert!(found.findings.is_empty());
     }
+}
+
+/// A managed Mac whose certificate ends within the month.
+fn ending_soon() -> (Org, crate::sample::At) {
+    let mut org = Org::empty();
+    let at = org.add(JAMF, "C02MAC001", "ann");
+    let id = org.device(at).id.clone();
+    let read = org.seen.okta.confirmed.get_mut(&id).unwrap();
+    read.users.as_mut().unwrap()[0].link.management_status = Some(ManagementStatus::Managed);
+    org.certificate(at).expires_at = Some(days_ago(-20));
+    (org, at)
+}
+
+#[test]
+fn a_certificate_that_nothing_will_renew_is_the_profiles_fault() {
+    let (mut org, at) = ending_soon();
+    for (renewal, cause, confidence) in [
+        (None, Cause::CertExpiringSoon, Confidence::High),
+        (
+            Some(Renewal::DaysBefore(14)),
+            Cause::CertExpiringSoon,
+            Confidence::High,
+        ),
+        (
+            Some(Renewal::Off),
+            Cause::ProfileRenewalNotConfigured,
+            Confidence::Medium,
+        ),
+    ] {
+        org.scep(at).renewal = renewal;
+        let found = org.findings();
+        let finding = &found.upcoming[0].finding;
+        assert_eq!((finding.cause, finding.confidence), (cause, confidence));
+        let onset = found.upcoming[0].diagnosis.symptom.as_ref().unwrap().since;
+        assert_eq!(onset, Some(days_ago(-20)));
+    }
+}
+
+#[test]
+fn a_contradicted_belief_counts_against_what_has_no_twin() {
+    let mut org = Org::empty();
+    org.add_record(JAMF, "C02LONELY", "ann");
+    let seen = LifecycleSeen {
+        change: DeviceChange::Deleted,
+        device: "guoGone".into(),
+        at: days_ago(2),
+        actor: None,
+    };
+    let serial = normalise("C02LONELY").unwrap();
+    org.seen.log.deletions.insert(serial, seen);
+    let confidence = |org: &Org| org.findings().unlinked[0].finding.confidence;
+    assert_eq!(confidence(&org), Confidence::Medium);
+    org.settings.contradicted.insert(Assumption::DeletionSerial);
+    assert_eq!(confidence(&org), Confidence::Low);
 }
 
 #[test]
