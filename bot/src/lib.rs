@@ -7,6 +7,7 @@
 
 pub use unstuck_domain as domain;
 
+pub mod access;
 pub mod app;
 pub mod approvals;
 pub mod chat;

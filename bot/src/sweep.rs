@@ -20,7 +20,7 @@ use crate::{
     clock::SharedClock,
     doctor::{self, tenant::ProbeAnswer},
     domain::{
-        Assumption, Cause, GroupId, PlannedRepair, PlaybookName,
+        Assumption, Cause, GroupId, PlannedRepair, Platform, PlaybookName, UserId,
         certificate::Issuers,
         correlate::ManualLink,
         decide::{DecideInput, Decided, decide},
@@ -36,6 +36,9 @@ use crate::{
     settings::{self, Settings},
     store::{LeaseProof, OBSERVER_LEASE, Store, StoredBelief},
 };
+
+/// Most users in one sweep for whom sign-ins are simulated: as many as one proposal may hold, and some to spare.
+const MOST_SIMULATED: usize = 50;
 
 /// Sweeps the fleet.
 pub struct Sweeper {
@@ -136,10 +139,13 @@ impl Sweeper {
             self.observer
                 .confirm(&mut observed, &candidates, progress)
                 .await;
+            let mut joining = Vec::new();
             // The answer to one question may raise another: groups, then factors, then the user's own log.
             for _ in 0..3 {
-                let wants = tokio::task::block_in_place(|| {
-                    findings::findings(&observed.observations, &links, &detect).wants
+                let wants;
+                (wants, joining) = tokio::task::block_in_place(|| {
+                    let found = findings::findings(&observed.observations, &links, &detect);
+                    (found.wants, joining_fastpass(&found.findings))
                 });
                 if wants.is_empty() {
                     break;
@@ -153,6 +159,7 @@ impl Sweeper {
                     .sharpen(&mut observed, &wants, most, progress)
                     .await;
             }
+            self.simulate_access(&mut observed, joining).await;
         }
         let incomplete: BTreeMap<String, String> = observed
             .incomplete
@@ -196,6 +203,24 @@ impl Sweeper {
             })
         });
         Ok((observed, decided))
+    }
+
+    /// Asks whether those whom a rule does not cover would keep every app in the FastPass group.
+    async fn simulate_access(&self, observed: &mut Observed, joining: Vec<(UserId, Platform)>) {
+        let Some(group) = self.settings.okta.fastpass_group.as_deref() else {
+            return;
+        };
+        let group = GroupId::from(group);
+        let okta = &mut observed.observations.okta;
+        for (user, platform) in joining.into_iter().take(MOST_SIMULATED) {
+            let groups = okta.users.get(&user).and_then(|user| user.groups.clone());
+            // Without their groups the diagnosis itself is open.
+            let Some(groups) = groups else { continue };
+            let reader = self.observer.okta.as_ref();
+            let check =
+                crate::access::check(reader, &okta.policies, &groups, &group, platform).await;
+            okta.fastpass_access.insert(user, check);
+        }
     }
 
     /// The matches that people made.
@@ -300,6 +325,16 @@ impl Sweeper {
             exclusions: exclusions(settings),
         })
     }
+}
+
+/// Users whom the rule does not cover, with the platform of the computer.
+fn joining_fastpass(cases: &[findings::Case<'_>]) -> Vec<(UserId, Platform)> {
+    let uncovered = cases
+        .iter()
+        .filter(|case| case.diagnosis.cause == Cause::PolicyUserOutOfScope);
+    uncovered
+        .filter_map(|case| Some((case.finding.user_id.clone()?, case.finding.platform)))
+        .collect()
 }
 
 /// Whom the settings leave alone, as guards and preflights ask.

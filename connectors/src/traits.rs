@@ -104,6 +104,15 @@ pub enum LogScope {
     All,
 }
 
+/// The computer of a simulated sign-in; Okta Verify is registered on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SimulatedDevice {
+    /// Its platform.
+    pub platform: Platform,
+    /// Whether it is managed.
+    pub managed: bool,
+}
+
 /// Reads an Okta org.
 #[async_trait]
 pub trait OktaReader: Source {
@@ -129,6 +138,13 @@ pub trait OktaReader: Source {
     async fn authorities(&self) -> Result<Option<Vec<CertificateAuthority>>> {
         Ok(None)
     }
+    /// `POST /policies/simulate`: the rule that would decide about an app for members of these groups; `None`: no rule.
+    async fn simulate_access(
+        &self,
+        app: &str,
+        groups: &[GroupId],
+        device: SimulatedDevice,
+    ) -> Result<Option<String>>;
     /// One page of the log in polling mode (no `until`, ascending by persistence).
     async fn poll_log(&self, scope: LogScope, cursor: &LogCursor) -> Result<LogPage>;
     /// Sign-ins and binds of one user in a bounded query, to the last page.

@@ -324,6 +324,14 @@ impl OktaReader for FakeOkta {
     async fn policies(&self) -> OktaResult<PolicyFacts> {
         not_here()
     }
+    async fn simulate_access(
+        &self,
+        _: &str,
+        _: &[GroupId],
+        _: connectors::SimulatedDevice,
+    ) -> OktaResult<Option<String>> {
+        not_here()
+    }
     async fn poll_log(&self, _: LogScope, _: &LogCursor) -> OktaResult<LogPage> {
         not_here()
     }

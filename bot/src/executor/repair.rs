@@ -10,8 +10,10 @@ use serde_json::json;
 use super::{Executor, LOOK_AGAIN, Progress, run::Opened, seconds};
 use crate::{
     domain::{
-        Hop, LogFacts, MicroStepKind, OnTimeout, PlannedRepair, RepairState, StepState,
+        Hop, LogFacts, MdmKind, MicroStepKind, OnTimeout, PlannedRepair, Platform, RepairState,
+        StepState, VendorCall,
         journal::{Journal, Next, StepEvent, StepEventKind},
+        planning::access,
         preconditions::{self, Preflight},
         repairs::RepairEvent,
     },
@@ -256,8 +258,49 @@ impl Executor {
                 self.end(walk, RepairEvent::Dropped { reason }).await?;
                 Ok(false)
             }
-            Preflight::Go => Ok(true),
+            Preflight::Go => match self.access_refused(walk).await {
+                Ok(None) => Ok(true),
+                Ok(Some(reason)) => {
+                    self.end(walk, RepairEvent::Dropped { reason }).await?;
+                    Ok(false)
+                }
+                Err(error) => {
+                    tracing::warn!(repair.id = %walk.record.id, error = %error, "cannot read what a person keeps");
+                    self.put_off(&walk.record.id, now + LOOK_AGAIN).await;
+                    Ok(false)
+                }
+            },
         }
+    }
+
+    /// Why a user may not be put into the FastPass group: an app would be lost, or that none is cannot be shown.
+    async fn access_refused(&self, walk: &Walk<'_>) -> connectors::Result<Option<String>> {
+        let mut policies = None;
+        for step in &walk.planned.steps {
+            let MicroStepKind::Call(VendorCall::SetUserGroup {
+                group,
+                user,
+                present: true,
+            }) = &step.kind
+            else {
+                continue;
+            };
+            let okta = self.reader.okta.as_ref();
+            let policies = match &mut policies {
+                Some(policies) => policies,
+                unread => unread.insert(okta.policies().await?),
+            };
+            let groups = okta.user_groups(user).await?;
+            let platform = match walk.planned.mdm_kind {
+                Some(MdmKind::Jamf) => Platform::Macos,
+                _ => Platform::Windows,
+            };
+            let check = crate::access::check(okta, policies, &groups, group, platform).await;
+            if let Some(reason) = access::why_not(&check) {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
     }
 
     /// Why the settings leave this computer or one of its people alone; groups are read now, because people join them.

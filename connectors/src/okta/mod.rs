@@ -16,6 +16,7 @@ mod key;
 mod log;
 mod loose;
 mod policies;
+mod simulate;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -39,7 +40,7 @@ use crate::http::{
 };
 use crate::{
     ApiUsage, ConnectorError, LogCursor, LogPage, LogScope, OktaActions, OktaReader, Organization,
-    Progress, Result, Source, UserAccount, WritePermit,
+    Progress, Result, SimulatedDevice, Source, UserAccount, WritePermit,
 };
 use auth::{AppToken, OktaTokens, TokenProof};
 use dpop::{DpopKey, Nonce};
@@ -324,6 +325,15 @@ impl OktaReader for OktaClient {
 
     async fn authorities(&self) -> Result<Option<Vec<CertificateAuthority>>> {
         self.read_authorities().await
+    }
+
+    async fn simulate_access(
+        &self,
+        app: &str,
+        groups: &[GroupId],
+        device: SimulatedDevice,
+    ) -> Result<Option<String>> {
+        self.simulate(app, groups, device).await
     }
 
     async fn poll_log(&self, scope: LogScope, cursor: &LogCursor) -> Result<LogPage> {

@@ -86,6 +86,7 @@ fn allow_list_is_this_and_nothing_else() {
     read GET /api/v1/users/{user}/groups
     read GET /pki/api/v2/certificate-authorities
     read GET /pki/api/v2/certificate-authorities/{authority}/registration-authorities
+    read POST /api/v1/policies/simulate
     token POST /oauth2/v1/token
     write DELETE /api/v1/groups/{group}/users/{user}
     write PUT /api/v1/groups/{group}/users/{user}

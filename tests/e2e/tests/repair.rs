@@ -1,7 +1,7 @@
 //! The whole loop against the simulated vendors: sweep, card, click, repair, proof, and every way in which it ends.
 
 use chrono::TimeDelta;
-use simulator::{FleetOptions, Mdm, Persona, ScriptedDevice, Server as Vendor};
+use simulator::{Fault, FleetOptions, Mdm, Persona, ScriptedDevice, Server as Vendor};
 use unstuck::domain::{PlannedSubject, ProposalId, ProposalState, RepairState};
 
 use crate::support::{Wish, World, ended, reason};
@@ -110,6 +110,43 @@ async fn a_user_outside_the_rule_is_added_to_the_fastpass_group() {
         "assign-fastpass-policy",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_joins_the_fastpass_group_where_the_loss_of_apps_cannot_be_simulated() {
+    let device = ScriptedDevice::new("policy_user_out_of_scope", Mdm::Jamf);
+    let world = World::start(scripted(vec![device])).await;
+    let simulate = |fault| {
+        let path = "/api/v1/policies/simulate";
+        world
+            .sim
+            .faults()
+            .inject(Vendor::Okta, "POST", path, 10_000, fault);
+    };
+    simulate(Fault::Status(403));
+    let document = world.sweep().await;
+    let why = document.findings[0]
+        .why_not
+        .map(unstuck::wording::why_not_word);
+    assert_eq!(why.as_deref(), Some("not_possible_here"));
+    let detail = document.findings[0].why_not_detail.clone();
+    assert!(
+        detail
+            .as_ref()
+            .is_some_and(|detail| detail.contains("not provable here")),
+        "{detail:?}"
+    );
+    assert!(document.proposals.is_empty());
+
+    world.sim.faults().clear();
+    let id = proposed(&world, "assign-fastpass-policy").await;
+    simulate(Fault::Malformed);
+    world.approve(&id).await;
+    world.finish(&id, 2).await;
+    let repair = world.repair(&id).await;
+    assert_eq!(ended(&repair), "dropped");
+    assert!(reason(&repair).contains("every app"), "{}", reason(&repair));
+    assert!(world.sim.ledger().effects_of("okta").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,8 @@ pub struct OktaObservation {
     pub confirmed: BTreeMap<DeviceId, DeviceConfirmation>,
     /// Read only for candidates whose diagnosis asked for it.
     pub users: BTreeMap<UserId, UserDetail>,
+    /// Simulated only for those who would be put into the FastPass group.
+    pub fastpass_access: BTreeMap<UserId, AccessCheck>,
     /// Authenticators, policies, rules and mappings.
     pub policies: PolicyFacts,
     /// Okta's own certificate authorities (Early Access); `None`: not readable here, which proves nothing.
@@ -209,6 +211,26 @@ pub struct UserDetail {
     pub fastpass_enrolled: Option<bool>,
     /// Oldest time up to which the user's own log was asked in a bounded query.
     pub log_covered_from: Option<DateTime<Utc>>,
+}
+
+/// What `/policies/simulate` says about a user who would be put into the FastPass group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "access", rename_all = "snake_case")]
+pub enum AccessCheck {
+    /// Every app that is open today stays open, with and without a managed computer.
+    Kept,
+    /// An app would be closed.
+    Lost {
+        /// One app of the policy.
+        app: String,
+        /// Name of the policy.
+        policy: String,
+    },
+    /// Okta could not be asked, or its answer does not say it.
+    NotProvable {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What the org's policies ask of a device.

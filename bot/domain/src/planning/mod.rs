@@ -14,6 +14,7 @@ use crate::{
     UserStatus, VendorCall, Wait, WaitUntil, WhyNot,
 };
 
+pub mod access;
 mod affected;
 mod ladder;
 pub mod profile;

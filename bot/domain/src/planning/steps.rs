@@ -189,7 +189,8 @@ pub(super) fn move_to_machine_store(
     })
 }
 
-/// Only with certificate and Okta Verify proved: else the group would widen access and repair nothing.
+/// Only with certificate and Okta Verify proved: else the group would widen access and repair nothing. And only where a
+/// simulation shows that the user keeps every app.
 pub(super) fn assign_fastpass_group(computer: &Computer<'_, '_>) -> Result<Expansion, NotPlanned> {
     let Some(group) = computer.context.fastpass_group else {
         return Err(NotPlanned::not_configured("no okta.fastpass_group is set"));
@@ -220,6 +221,7 @@ pub(super) fn assign_fastpass_group(computer: &Computer<'_, '_>) -> Result<Expan
                 "the user is in the FastPass group already",
             ));
         }
+        super::access::is_kept(subject.observations, &link.user_id)?;
         if users.insert(&link.user_id) {
             kinds.push(call(VendorCall::SetUserGroup {
                 group: group.clone(),

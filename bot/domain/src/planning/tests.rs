@@ -4,7 +4,7 @@ use super::samples::{
     MAC, PC, World, candidate, hours, now, numbered, one_action, outline, shipped,
 };
 use super::*;
-use crate::{ManagementStatus, Platform, ProfileState};
+use crate::{AccessCheck, ManagementStatus, Platform, ProfileState};
 
 fn redeliver(world: &World, device: &str) -> String {
     match world.plan(&one_action("mdm.redeliver_profile"), device) {
@@ -416,6 +416,15 @@ fn fastpass_group_needs_a_proved_certificate_and_okta_verify_and_affects_all_dev
             .contains("no valid certificate")
     );
     World::renew(world.mac());
+    assert_eq!(
+        refused(&world, "okta.assign_fastpass_group", MAC),
+        (
+            WhyNot::NotPossibleHere,
+            "it was not simulated whether the user keeps every app".to_owned()
+        )
+    );
+    let access = &mut world.observations.okta.fastpass_access;
+    access.insert("00uAnn".into(), AccessCheck::Kept);
     let repair = world
         .plan(&one_action("okta.assign_fastpass_group"), MAC)
         .unwrap();
