@@ -1,5 +1,6 @@
 //! Clicks, modals and commands on the wire: what counts, what changes nothing and says why.
 
+use chrono::TimeDelta;
 use serde_json::json;
 use simulator::{FleetOptions, Mdm, ScriptedDevice};
 use unstuck::domain::{ProposalId, ProposalState};
@@ -164,4 +165,52 @@ async fn a_restart_between_card_and_click_loses_nothing() {
             (!world.proposal(&id).await.state.is_undecided()).then_some(())
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stop_file_shows_on_the_card_and_in_status_and_refuses_approvals() {
+    let (world, id, ts) = with_a_card().await;
+    let slack = world.sim.slack();
+    let approver = world.approver();
+    let early = slack
+        .prepare_click(&approver, &world.channel(), &ts, "p.approve")
+        .expect("a click");
+    std::fs::write(world.settings.stop_file(), "").expect("the stop file");
+    world.settle().await;
+    let (_, card) = world.card(&id).await;
+    let card = card.to_string();
+    assert!(card.contains("Stopped by the stop file"), "{card}");
+    assert!(!card.contains("p.approve"), "{card}");
+    let status = slack
+        .slash(&approver, &world.channel(), "/unstuck status")
+        .await
+        .expect("a reply");
+    let status = format!("{status:?}");
+    assert!(
+        status.contains("everything is stopped by the stop file"),
+        "{status}"
+    );
+
+    let before = slack.ephemerals(&approver).len();
+    slack.deliver_interaction(&early).await.expect("delivered");
+    let told = world
+        .until("the refusal", async || {
+            slack.ephemerals(&approver).into_iter().nth(before)
+        })
+        .await;
+    assert!(format!("{told:?}").contains("the stop file"), "{told:?}");
+    assert!(world.proposal(&id).await.state.is_undecided());
+
+    std::fs::remove_file(world.settings.stop_file()).expect("removed");
+    world
+        .pass(TimeDelta::seconds(5), TimeDelta::seconds(1))
+        .await;
+    let said = slack.messages(&world.channel());
+    assert!(
+        said.iter().any(|one| one.text.contains("goes on")),
+        "{said:?}"
+    );
+    let (_, card) = world.card(&id).await;
+    assert!(card.to_string().contains("p.approve"), "{card}");
+    world.approve(&id).await;
 }
