@@ -24,7 +24,7 @@ fn settled(facts: &Facts<'_, '_>) -> Option<Verdict> {
 }
 
 /// The MDM's word on the profile is proof, unless it lists a certificate that may be good all the same.
-fn sure(facts: &Facts<'_, '_>) -> Confidence {
+pub(super) fn sure(facts: &Facts<'_, '_>) -> Confidence {
     let rows = facts
         .subject
         .record

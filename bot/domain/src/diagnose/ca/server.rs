@@ -7,6 +7,7 @@ use crate::diagnose::{
     entry::{Entry, On, Prove, Section},
     facts::Facts,
     fleet::OrgChange,
+    profile,
     verdict::{Found, Verdict, open},
 };
 
@@ -44,7 +45,7 @@ fn url_wrong(facts: &Facts<'_, '_>) -> Verdict {
     {
         let mut seen = facts.okta_says("scep.probe", saw, Some(probe.at));
         "scep".clone_into(&mut seen.source);
-        return found(Confidence::High, vec![trouble.evidence(facts), seen]);
+        return found(profile::sure(facts), vec![trouble.evidence(facts), seen]);
     }
     if let Some(url) = url
         && is_of_another_org(url, &facts.settings.org_hosts)

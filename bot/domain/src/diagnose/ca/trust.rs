@@ -7,6 +7,7 @@ use crate::diagnose::{
     entry::{Entry, On, Prove, Section},
     facts::Facts,
     fleet::OrgChange,
+    profile,
     verdict::{Found, Verdict},
 };
 
@@ -117,7 +118,7 @@ fn wrong_ca_certificate(facts: &Facts<'_, '_>) -> Verdict {
     };
     let mut evidence = vec![trouble.evidence(facts)];
     let confidence = if trouble.says(&HASH_WORDS) {
-        Confidence::High
+        profile::sure(facts)
     } else if let Some(pinned) = pinned_elsewhere(facts) {
         evidence.push(facts.mdm_says("profile.ca_thumbprint", pinned, None));
         Confidence::Medium
