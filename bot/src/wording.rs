@@ -328,7 +328,7 @@ pub fn call(call: &VendorCall) -> String {
             ..
         } => {
             format!(
-                "put it into the hold group {group} of {mdm} (takes the profile away for a while)"
+                "put it into the hold group of {mdm} ({group}), which takes the profile away for a while"
             )
         }
         VendorCall::SetDeviceGroup {
@@ -338,16 +338,18 @@ pub fn call(call: &VendorCall) -> String {
             hold: true,
             ..
         } => {
-            format!("take it out of the hold group {group} of {mdm} (delivers the profile again)")
+            format!(
+                "take it out of the hold group of {mdm} ({group}), which delivers the profile again"
+            )
         }
         VendorCall::SetDeviceGroup {
             mdm,
             group,
             present: true,
             ..
-        } => format!("put it into the group {group} of {mdm}"),
+        } => format!("put it into the prepared group of {mdm} that gets the profile ({group})"),
         VendorCall::SetDeviceGroup { mdm, group, .. } => {
-            format!("take it out of the group {group} of {mdm}")
+            format!("take it out of the prepared group of {mdm} that gets the profile ({group})")
         }
         VendorCall::SetDeviceCategory { mdm, category, .. } => {
             format!(
@@ -362,9 +364,9 @@ pub fn call(call: &VendorCall) -> String {
             group,
             present: true,
             ..
-        } => format!("add the user to the Okta group {group}"),
+        } => format!("add the user to Okta's FastPass group ({group})"),
         VendorCall::SetUserGroup { group, .. } => {
-            format!("remove the user from the Okta group {group}")
+            format!("remove the user from Okta's FastPass group ({group})")
         }
         VendorCall::DirectMessage { purpose, .. } => match purpose {
             crate::domain::MessagePurpose::AnnounceRepair => "tell the owner in Slack".into(),

@@ -28,15 +28,6 @@ pub fn code(text: &str) -> String {
     }
 }
 
-/// A time in the reader's zone, with UTC where Slack cannot show it.
-pub fn time(at: DateTime<Utc>) -> String {
-    format!(
-        "<!date^{}^{{time}}|{} UTC>",
-        at.timestamp(),
-        at.format("%H:%M")
-    )
-}
-
 /// Date and time in the reader's zone.
 pub fn date_time(at: DateTime<Utc>) -> String {
     format!(

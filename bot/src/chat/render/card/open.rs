@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     chat::{
-        mrkdwn::{code, date_time, escape, members, person, shorten, shorten_marked, time},
+        mrkdwn::{code, date_time, escape, members, person, shorten, shorten_marked},
         render::{CardValues, FIELD, Rendered, button, context, section},
     },
     domain::{Hop, MicroStepKind, Plan, ProposalState, Risk, VendorCall, WaveSize},
@@ -74,7 +74,7 @@ fn fields(values: &CardValues) -> Value {
         ("Needs", needs(values)),
         ("Pace", pace(plan)),
         ("Proof", proof(values)),
-        ("Expires", time(record.expires_at)),
+        ("Expires", date_time(record.expires_at)),
         ("Undo", undo(plan).to_owned()),
         ("Afterwards", afterwards(plan).to_owned()),
     ];
