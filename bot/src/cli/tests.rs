@@ -259,6 +259,7 @@ async fn init_writes_observe_mode_beside_the_manifest_and_never_over_a_file() {
 
 /// What a command ends with under these settings and playbooks.
 async fn failure(arguments: &[&str], settings: &str, playbooks: &[(&str, &str)]) -> anyhow::Error {
+    connectors::http::install_crypto_provider();
     let place = place();
     for (name, text) in playbooks {
         let folder = place.folder.path().join("playbooks").join(name);

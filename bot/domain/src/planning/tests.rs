@@ -416,6 +416,7 @@ fn fastpass_group_needs_a_proved_certificate_and_okta_verify_and_affects_all_dev
             .contains("no valid certificate")
     );
     World::renew(world.mac());
+    world.observations.okta.fastpass_access.clear();
     assert_eq!(
         refused(&world, "okta.assign_fastpass_group", MAC),
         (
