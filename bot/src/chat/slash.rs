@@ -1,24 +1,21 @@
 //! `/unstuck …`: what was typed, and the answers that change nothing. Words come before flags, ids in any case.
 
-use std::collections::HashMap;
+mod why;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::mrkdwn::{code, date_time, escape, person, shorten_marked};
 use crate::{
     approvals::stops,
-    domain::{Finding, ProposalState},
-    executor::Proved,
+    domain::ProposalState,
     settings::{Mode, Settings},
-    store::{FindingRecord, ProposalRecord, StopScope, Store},
+    store::{ProposalRecord, StopScope, Store},
     wording,
     words::{count, nearest},
 };
 
 /// Longest answer; Slack takes 4,000 characters of text.
 const LONGEST: usize = 3_500;
-/// Most findings that one `why` shows.
-const MOST_SHOWN: usize = 5;
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,21 +124,8 @@ pub async fn answer(
         Slash::Status => status(store, settings, now).await?,
         Slash::Queue => queue(&store.undecided_proposals().await?, now),
         Slash::Why { query } => {
-            let mut found: Vec<FindingRecord> = store
-                .open_findings()
-                .await?
-                .into_values()
-                .filter(|record| is_about(&record.finding, query))
-                .collect();
-            found.sort_by(|a, b| a.key.cmp(&b.key));
-            let proofs = proofs(store, &found).await?;
-            why(
-                query,
-                &found,
-                &proofs,
-                &store.undecided_proposals().await?,
-                now,
-            )
+            let query = query.trim().trim_matches('`');
+            why::why(query, &crate::why::ask(store, query, now).await?)
         }
         Slash::Incomplete { usage } => format!("That needs a bit more: `/unstuck {usage}`"),
         Slash::Unknown { verb, meant } => {
@@ -232,127 +216,6 @@ fn queue(proposals: &[ProposalRecord], now: DateTime<Utc>) -> String {
         )
     };
     proposals.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn is_about(finding: &Finding, query: &str) -> bool {
-    let query = query.trim().trim_matches('`');
-    let names = [
-        finding.device_name.as_deref(),
-        finding.serial_number.as_deref(),
-        finding.login.as_deref(),
-        finding.device_id.as_ref().map(AsRef::as_ref),
-        finding.user_id.as_ref().map(AsRef::as_ref),
-        finding.mdm_device_id.as_ref().map(AsRef::as_ref),
-    ];
-    let short = |login: &str| {
-        login
-            .split_once('@')
-            .is_some_and(|(name, _)| name.eq_ignore_ascii_case(query))
-    };
-    names
-        .into_iter()
-        .flatten()
-        .any(|name| name.eq_ignore_ascii_case(query))
-        || finding.login.as_deref().is_some_and(short)
-}
-
-/// What was proved of device-users since their findings were last seen, in sentences by the finding's key.
-async fn proofs(store: &Store, found: &[FindingRecord]) -> anyhow::Result<HashMap<String, String>> {
-    let Some(since) = found.iter().map(|record| record.last_seen_at).min() else {
-        return Ok(HashMap::new());
-    };
-    let repairs = store.repairs_proved_since(since).await?;
-    let mut proofs = HashMap::new();
-    for record in found {
-        let (Some(device), Some(user)) = (&record.finding.device_id, &record.finding.user_id)
-        else {
-            continue;
-        };
-        let proved =
-            Proved::newest(&repairs, device, user).filter(|proved| proved.at > record.last_seen_at);
-        if let Some(proved) = proved
-            && let Some(run) = store.run(&proved.run).await?
-        {
-            proofs.insert(record.key.clone(), wording::proved(&proved, &run.proposal));
-        }
-    }
-    Ok(proofs)
-}
-
-fn why(
-    query: &str,
-    found: &[FindingRecord],
-    proofs: &HashMap<String, String>,
-    proposals: &[ProposalRecord],
-    now: DateTime<Utc>,
-) -> String {
-    if found.is_empty() {
-        return format!(
-            "Nothing is known to be wrong with {}. Either it is managed, or no record has that name, serial number or login.",
-            code(query)
-        );
-    }
-    let mut parts: Vec<String> = found
-        .iter()
-        .take(MOST_SHOWN)
-        .map(|record| match proofs.get(&record.key) {
-            Some(proved) => format!(
-                "*{}*: managed\n{}",
-                escape(&wording::who(&record.finding)),
-                escape(proved)
-            ),
-            None => one(&record.finding, proposals, now),
-        })
-        .collect();
-    if found.len() > MOST_SHOWN {
-        parts.push(format!(
-            "and {} more; ask for one computer",
-            found.len() - MOST_SHOWN
-        ));
-    }
-    parts.join("\n\n")
-}
-
-fn one(finding: &Finding, proposals: &[ProposalRecord], now: DateTime<Utc>) -> String {
-    let mut lines = vec![
-        format!("*{}*: not managed", escape(&wording::who(finding))),
-        escape(&wording::sentence(finding)),
-    ];
-    let holds = |record: &&ProposalRecord| {
-        let mut subjects = record
-            .plan
-            .repairs
-            .iter()
-            .flat_map(|repair| &repair.subjects);
-        subjects.any(|subject| {
-            Some(&subject.device_id) == finding.device_id.as_ref()
-                && Some(&subject.user_id) == finding.user_id.as_ref()
-        })
-    };
-    if let Some(record) = proposals.iter().find(holds) {
-        lines.push(format!(
-            "`{}` proposes that and {}.",
-            record.id,
-            wording::proposal_state(record.state)
-        ));
-    } else if let Some(why_not) = finding.why_not {
-        let detail = finding
-            .why_not_detail
-            .as_deref()
-            .map(|detail| format!(" ({})", escape(detail)))
-            .unwrap_or_default();
-        let again = finding
-            .retry_at
-            .filter(|at| *at > now && *at < now + TimeDelta::days(365))
-            .map(|at| format!(" Looked at again {}.", wording::ago(at, now)))
-            .unwrap_or_default();
-        lines.push(format!(
-            "Not proposed: {}{detail}.{again}",
-            wording::why_not(why_not)
-        ));
-    }
-    lines.push(format!("Sure: {}.", wording::sure(finding.confidence)));
-    lines.join("\n")
 }
 
 #[cfg(test)]
