@@ -28,7 +28,7 @@ pub use connection::{
     Connection, IntuneConnection, JamfConnection, OktaConnection, SlackConnection,
 };
 pub use faults::{Fault, Faults};
-pub use fleet::{BUILT_CAUSES, FleetOptions, ScriptedDevice, Truth};
+pub use fleet::{BUILT_CAUSES, FleetOptions, Incident, IncidentKind, ScriptedDevice, Truth};
 pub use ledger::{Ledger, RecordedEffect, RecordedRequest, RequestId, Server};
 pub use simulator::{Ports, Simulator, SimulatorConfig};
 pub use tenant::TenantFault;

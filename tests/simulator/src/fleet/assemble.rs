@@ -10,11 +10,14 @@ use super::blueprint::{
     Account, Blueprint, CertificatePlan, Computer, Delivery, Placement, RecordPlan, SerialShown,
 };
 use super::causes::{self, Dice};
+use super::incidents::{self, Incident, IncidentKind};
 use super::mdm_records::TRANSIENT;
 use super::org::Landscape;
 use super::truth::Truth;
 use super::{FleetOptions, ScriptedDevice};
-use crate::world::{DeviceStatus, Effect, Id, LogEvent, MachineKey, Mdm, State, UserStatus};
+use crate::world::{
+    Browser, DeviceStatus, Effect, Id, LogEvent, MachineKey, Mdm, State, UserStatus,
+};
 
 /// Fleets above this size keep a thinner history.
 const LARGE: usize = 20_000;
@@ -152,6 +155,25 @@ impl Builder {
         self.assemble(blueprint, Missing::default());
     }
 
+    /// A machine that an incident strikes, and that would have been healthy.
+    pub(super) fn struck(&mut self, incident: Incident, mdm: Mdm) {
+        let owner = self.new_person();
+        let apps = self.habit_apps();
+        let mdm = incident.kind.mdm().unwrap_or(mdm);
+        let mut blueprint = self.healthy("healthy", mdm, owner);
+        if incident.kind != IncidentKind::ManagedRuleWeakened {
+            blueprint.computer.browser = Browser::USUAL;
+            let mut dice = Dice {
+                now: self.state.now,
+                rng: &mut self.rng,
+                land: &self.landscape,
+                technician: &self.technician,
+            };
+            incidents::strike(incident, &mut blueprint, &mut dice, &apps);
+        }
+        self.assemble(blueprint, Missing::default());
+    }
+
     fn healthy(&mut self, cause: &'static str, mdm: Mdm, owner: Id) -> Blueprint {
         let sign_ins = if self.large { 1 } else { 3 };
         let (youngest, oldest) = self.options.inventory_age_days;
@@ -196,6 +218,7 @@ impl Builder {
             delivery: Delivery::Installed(issued),
             error: TRANSIENT,
             error_stays: false,
+            profile_removed: None,
             queue_since: None,
             without_primary_user: false,
             mdm_user: None,
@@ -294,6 +317,7 @@ impl Builder {
     }
 
     fn assemble(&mut self, mut blueprint: Blueprint, missing: Missing) -> MachineKey {
+        self.sweep_along(&mut blueprint);
         self.reconcile(&mut blueprint);
         let machine = self.put_machine(&blueprint);
         self.put_people(&blueprint);

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::incidents::IncidentKind;
 use super::oddities::Oddity;
 use crate::world::{
     Browser, DeviceStatus, Id, Issuer, Mdm, Network, Platform, Probe, ScepError, Site, UserStatus,
@@ -17,7 +18,7 @@ pub(super) struct Blueprint {
     /// Other entries that the same facts make true.
     pub also: Vec<&'static str>,
     /// The incident that struck it.
-    pub incident: Option<&'static str>,
+    pub incident: Option<IncidentKind>,
     pub mdm: Mdm,
     pub computer: Computer,
     /// False: the machine is in no MDM.
@@ -35,6 +36,8 @@ pub(super) struct Blueprint {
     pub error: ScepError,
     /// Whether every new exchange with the SCEP server fails as the last one did.
     pub error_stays: bool,
+    /// The profile was there and was taken away again.
+    pub profile_removed: Option<DateTime<Utc>>,
     /// Commands of all kinds have waited since then.
     pub queue_since: Option<DateTime<Utc>>,
     /// The MDM knows no user of the machine.

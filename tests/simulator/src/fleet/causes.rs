@@ -31,6 +31,16 @@ impl Dice<'_> {
         self.now + Duration::seconds((days * 86_400.0) as i64)
     }
 
+    /// A part of one.
+    pub(super) fn share(&mut self) -> f64 {
+        self.rng.random_range(0.05..0.95)
+    }
+
+    /// One of so many places.
+    pub(super) fn index(&mut self, count: usize) -> usize {
+        self.rng.random_range(0..count.max(1))
+    }
+
     pub(super) fn chance(&mut self, share: f64) -> bool {
         self.rng.random_bool(share)
     }

@@ -264,7 +264,9 @@ impl Builder {
 
 fn delivery_state(blueprint: &Blueprint) -> Option<DeliveryState> {
     Some(match blueprint.delivery {
-        Delivery::None => return None,
+        Delivery::None => DeliveryState::Removed {
+            at: blueprint.profile_removed?,
+        },
         Delivery::Pending(since) => DeliveryState::Pending { since },
         Delivery::Failed(at) => DeliveryState::Failed {
             at,

@@ -5,7 +5,9 @@ use chrono::Duration;
 use super::blueprint::{Blueprint, Delivery, Placement};
 use super::causes::{Dice, certificate, fresh_unbound_certificate, never_attests, no_certificate};
 use super::oddities::{Oddity, broken_subject};
-use crate::world::{Issuer, Mdm, Network, Platform, ScepError, Site, TRUSTED_PROFILE_MISSING};
+use crate::world::{
+    Issuer, Mdm, Network, Platform, ScepError, Site, TRUSTED_PROFILE_MISSING, WRONG_HASH,
+};
 
 /// The challenge holds a character that Windows cannot put into a request.
 const UNPRINTABLE: ScepError = ScepError {
@@ -13,14 +15,6 @@ const UNPRINTABLE: ScepError = ScepError {
     code: -2_146_885_599,
     text: "The string contains a non-printable character.",
     issuance: "requestCreationFailed",
-};
-
-/// The CA certificate that was delivered is not the one that the SCEP server sent.
-const WRONG_HASH: ScepError = ScepError {
-    domain: "Windows",
-    code: -2_146_889_721,
-    text: "The hash value is not correct.",
-    issuance: "responseProcessingFailed",
 };
 
 /// The site whose firewall lets nobody reach the SCEP server.

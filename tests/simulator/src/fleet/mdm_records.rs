@@ -188,6 +188,10 @@ impl Builder {
         if let Some(at) = blueprint.past_failure {
             add(self, scep, at, CommandState::Error(TRANSIENT));
         }
+        if let Some(at) = blueprint.profile_removed {
+            let installed = at - Duration::days(60);
+            add(self, scep, installed, CommandState::Acknowledged);
+        }
         match blueprint.delivery {
             // Jamf knows neither conflicts nor profiles that do not fit.
             Delivery::None | Delivery::Conflict(_) | Delivery::NotApplicable(_) => {}
@@ -196,6 +200,16 @@ impl Builder {
                 add(self, scep, at, CommandState::Error(blueprint.error.clone()));
             }
             Delivery::Installed(at) => add(self, scep, at, CommandState::Acknowledged),
+        }
+        if let Some(at) = blueprint.profile_removed {
+            commands.push(Command {
+                uuid: self.state.ids.guid(),
+                channel: store.user().cloned(),
+                kind: CommandKind::RemoveProfile(scep),
+                sent: at - Duration::minutes(4),
+                completed: Some(at),
+                state: CommandState::Acknowledged,
+            });
         }
         commands
     }

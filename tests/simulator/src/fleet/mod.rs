@@ -10,6 +10,7 @@ mod faults_certificate;
 mod faults_profile;
 mod faults_sign_in;
 mod history;
+mod incidents;
 mod machines;
 mod mdm_records;
 mod names;
@@ -31,6 +32,7 @@ use crate::ledger::Ledger;
 use crate::world::{Mdm, Persona, State};
 
 use assemble::Builder;
+pub use incidents::{Incident, IncidentKind};
 pub use truth::{BUILT_CAUSES, Truth};
 
 /// What the generated company is like.
@@ -64,6 +66,8 @@ pub struct FleetOptions {
     pub phones: f64,
     /// How long lists and searches lag behind a change.
     pub index_lag: Duration,
+    /// What befell many at once.
+    pub incidents: Vec<Incident>,
     /// Exact cases on top of the generated ones.
     pub scripted: Vec<ScriptedDevice>,
 }
@@ -85,6 +89,7 @@ impl Default for FleetOptions {
             mac_share: 0.5,
             phones: 0.15,
             index_lag: Duration::seconds(45),
+            incidents: Vec::new(),
             scripted: Vec::new(),
         }
     }
@@ -193,17 +198,34 @@ pub(crate) fn generate(
         .chain(scripted)
         .filter(|cause| *cause == "ca_scep_unreachable_from_device")
         .count();
+    for incident in &options.incidents {
+        builder.begin_incident(*incident);
+    }
     // Faults are strewn over the fleet, so that ids and batches do not give them away.
-    let mut places = vec![None; devices.saturating_sub(faults.len())];
-    for fault in faults.drain(..) {
+    let struck: usize = options
+        .incidents
+        .iter()
+        .map(|incident| incident.members)
+        .sum();
+    let healthy = devices.saturating_sub(faults.len() + struck);
+    let mut places = vec![Place::Healthy; healthy];
+    let faults = faults.drain(..).map(Place::Fault);
+    let members = options
+        .incidents
+        .iter()
+        .flat_map(|incident| std::iter::repeat_n(Place::Struck(*incident), incident.members));
+    for place in faults.chain(members) {
         let at = builder.rng().random_range(0..=places.len());
-        places.insert(at, Some(fault));
+        places.insert(at, place);
     }
     for place in places {
         let mac = builder.rng().random_bool(options.mac_share);
         let mdm = if mac { Mdm::Jamf } else { Mdm::Intune };
-        let cause = place.unwrap_or("healthy");
-        builder.machine(cause, catalogue::mdm_for(cause, mdm), None);
+        match place {
+            Place::Healthy => builder.machine("healthy", mdm, None),
+            Place::Fault(cause) => builder.machine(cause, catalogue::mdm_for(cause, mdm), None),
+            Place::Struck(incident) => builder.struck(incident, mdm),
+        }
     }
     if options.near_neighbours {
         neighbours::build(&mut builder, devices);
@@ -220,6 +242,14 @@ pub(crate) fn generate(
     builder.finish()
 }
 
+/// What one machine of the fleet will be.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Healthy,
+    Fault(&'static str),
+    Struck(Incident),
+}
+
 /// The catalogue's own text for a name.
 fn known(cause: &str) -> &'static str {
     catalogue::ENTRIES
@@ -232,3 +262,5 @@ fn known(cause: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire;

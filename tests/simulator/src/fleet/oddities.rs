@@ -37,6 +37,10 @@ pub(super) enum Oddity {
     OwnAuthority,
     /// Right, and for the Macs in Intune.
     IntuneMac,
+    /// Nothing sends it again before its certificates end.
+    Cohort,
+    /// Right, and no longer for the group of these machines.
+    DroppedGroup,
 }
 
 impl Oddity {
@@ -55,6 +59,8 @@ impl Oddity {
             Self::Conflict => "Okta Attestation SCEP (takeover)",
             Self::OwnAuthority => "Okta Attestation SCEP (own CA)",
             Self::IntuneMac => "Okta Attestation SCEP (Macs)",
+            Self::Cohort => "Okta Attestation SCEP (first wave)",
+            Self::DroppedGroup => "Okta Attestation SCEP (sales)",
         }
     }
 
@@ -106,6 +112,9 @@ impl Admin<'_> {
         let scep = self.profile(mdm, name, kind, level, scope.clone());
         if oddity == Oddity::IntuneMac {
             self.state.profiles[scep.0].platform = Platform::MacOs;
+        }
+        if oddity == Oddity::DroppedGroup {
+            self.state.profiles[scep.0].scope.groups.clear();
         }
         if oddity == Oddity::Conflict {
             let kind = oddity_kind(mdm, oddity, usual_trust);
@@ -230,12 +239,16 @@ fn oddity_kind(mdm: Mdm, oddity: Oddity, trust: ProfileKey) -> ProfileKind {
         may_sign,
         issuer,
         readable,
+        redistribute_days,
         key_storage,
         subject,
         ..
     } = &mut kind
     {
         *issuer = oddity.issuer();
+        if oddity == Oddity::Cohort {
+            *redistribute_days = None;
+        }
         match oddity {
             Oddity::KeyUsage => *may_sign = false,
             Oddity::NoAppsAccess => *all_apps_access = false,

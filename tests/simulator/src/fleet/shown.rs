@@ -6,6 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::assemble::{Builder, Missing};
 use super::blueprint::{Blueprint, Delivery, SerialShown};
+use super::incidents::IncidentKind;
 use super::truth::{BUILT_CAUSES, Shown, Truth, judge};
 use crate::world::{DeviceStatus, Id, MachineKey, Mdm, Platform, Probe, State};
 
@@ -33,7 +34,10 @@ impl Builder {
                 serial: serial.clone(),
                 cause: account.cause,
                 also: self.also(blueprint, account.cause, &shown),
-                incident: blueprint.incident.filter(|_| account.cause != "healthy"),
+                incident: blueprint
+                    .incident
+                    .filter(|kind| account.cause == kind.cause())
+                    .map(IncidentKind::name),
                 built: account.cause == "healthy" || BUILT_CAUSES.contains(&account.cause),
                 decidable,
                 why,

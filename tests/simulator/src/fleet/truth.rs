@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 /// The catalogue entries that the product is expected to name.
-pub const BUILT_CAUSES: [&str; 60] = [
+pub const BUILT_CAUSES: [&str; 70] = [
     "fastpass_no_signin_since_cert",
     "cert_expired",
     "mdm_not_enrolled",
@@ -65,6 +65,17 @@ pub const BUILT_CAUSES: [&str; 60] = [
     "shared_same_account_many_profiles",
     "cert_not_yet_valid_or_clock_skew",
     "ssoext_conflict",
+    // By incidents only.
+    "ca_static_secret_rotated",
+    "ca_scep_url_wrong_or_config_deleted",
+    "ca_dynamic_challenge_failing",
+    "ca_intune_delegated_credentials_invalid",
+    "ca_okta_renewed_not_distributed",
+    "ca_byo_issuer_not_uploaded",
+    "ca_byo_crl_problem",
+    "profile_renewal_not_configured",
+    "fastpass_disabled",
+    "policy_no_managed_rule",
 ];
 
 /// What is really the matter with one device-user, or with a record that has none.
@@ -154,6 +165,8 @@ const CLUSTER: usize = 3;
 ///   `mdm_push_channel_down`, `mdm_user_licence_or_affinity_lost`: a strong match; the MDM's words and its
 ///   profiles say it.
 /// - `ca_scep_unreachable_from_device`: besides the words of the error, others at the same site.
+/// - What an incident of deliveries leaves: the same, with the org's change in the log or the same words
+///   on many machines.
 /// - `cert_expiring_soon`, `ca_subject_template_wrong`, `cert_not_yet_valid_or_clock_skew`,
 ///   `intune_mac_renewal_window_missed`, `ca_wrong_scep_purpose`: the listed certificate.
 /// - `ov_not_installed`, `ov_enrolment_orphaned`: as `ov_not_enrolled`; the second with its deletion in
@@ -216,7 +229,12 @@ fn missing(cause: &str, shown: &Shown) -> Option<&'static str> {
         | "profile_not_applicable"
         | "profile_conflict"
         | "mdm_push_channel_down"
-        | "mdm_user_licence_or_affinity_lost" => return None,
+        | "mdm_user_licence_or_affinity_lost"
+        | "ca_static_secret_rotated"
+        | "ca_scep_url_wrong_or_config_deleted"
+        | "ca_dynamic_challenge_failing"
+        | "ca_intune_delegated_credentials_invalid"
+        | "ca_okta_renewed_not_distributed" => return None,
         "ca_scep_unreachable_from_device" => {
             return (shown.walled_in < CLUSTER).then_some("too few failed at the same site");
         }
@@ -258,6 +276,8 @@ fn missing_of_certificate(cause: &str, shown: &Shown) -> Option<&'static str> {
         | "ca_subject_template_wrong"
         | "ca_wrong_scep_purpose"
         | "intune_mac_renewal_window_missed"
+        | "profile_renewal_not_configured"
+        | "fastpass_disabled"
         | "fastpass_no_signin_since_cert"
         | "shared_user_store_only" => None,
         _ => (!shown.failed_sign_in_logged).then_some(NO_ATTEMPT),

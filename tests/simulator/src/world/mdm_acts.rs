@@ -177,11 +177,17 @@ impl World {
 impl State {
     /// Begins the life of both services: regular reports and check-ins.
     pub(crate) fn start_mdm(&mut self) {
-        let next_year = Some(self.now + Duration::days(300));
-        self.mdm.jamf.push_certificate_expires = next_year;
-        self.mdm.intune.push_certificate_expires = next_year;
-        self.mdm.intune.secret_expires = next_year;
-        self.mdm.intune.challenge_secret_expires = next_year;
+        let next_year = self.now + Duration::days(300);
+        let (jamf, intune) = (&mut self.mdm.jamf, &mut self.mdm.intune);
+        for ends in [
+            &mut jamf.push_certificate_expires,
+            &mut intune.push_certificate_expires,
+            &mut intune.secret_expires,
+            &mut intune.challenge_secret_expires,
+        ] {
+            // What an incident ended stays so.
+            ends.get_or_insert(next_year);
+        }
         self.start_jamf();
         self.start_intune();
     }

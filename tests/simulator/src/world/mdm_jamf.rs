@@ -310,6 +310,10 @@ impl State {
 
     /// Whether a push would make this Mac talk to the MDM server.
     fn jamf_mdm_reachable(&self, computer: u32) -> bool {
+        let push_ends = self.mdm.jamf.push_certificate_expires;
+        if push_ends.is_some_and(|ends| ends <= self.now) {
+            return false;
+        }
         self.jamf.get(&computer).is_some_and(|record| {
             record.managed
                 && record.mdm_capable

@@ -55,6 +55,7 @@ pub(crate) use pki::{
     Authority, AuthorityCertificate, Challenge, Family, INTERMEDIATE, Pki, ScepConfiguration,
 };
 pub(crate) use policy::{App, OktaVerify, Policy, Rule};
+pub(crate) use scep::{REFUSED, WRONG_HASH};
 pub(crate) use state::{Org, OwnAuthority, RepairTargets, State};
 
 /// An id that many records share.

@@ -39,19 +39,12 @@ impl World {
     /// An admin resets the secret of the SCEP configuration that this MDM uses: the one in its
     /// profiles stops working at once, until somebody edits them.
     pub fn reset_scep_secret(&self, mdm: Mdm) {
-        self.with(|state| {
-            let now = state.now;
-            state.org.pki.configuration_of_mut(mdm).secret_reset = Some(now);
-            state.log_platform("device.platform.secret_key.reset", mdm);
-        });
+        self.with(|state| state.reset_scep_secret(mdm));
     }
 
     /// An admin deletes the SCEP configuration: its address is gone, its certificates go on attesting.
     pub fn delete_scep_configuration(&self, mdm: Mdm) {
-        self.with(|state| {
-            state.org.pki.configuration_of_mut(mdm).deleted = true;
-            state.log_platform("device.platform.delete", mdm);
-        });
+        self.with(|state| state.delete_scep_configuration(mdm));
     }
 
     /// An admin sets up another configuration of the same kind. Profiles go on naming the old one.
@@ -96,18 +89,7 @@ impl World {
 
     /// Okta replaces the certificate of its attestation authority. Configurations stay on the old one.
     pub fn renew_certificate_authority(&self) {
-        self.with(|state| {
-            let now = state.now;
-            let old = state.org.pki.attestation().certificates.last();
-            let old = old.map(|certificate| certificate.ski.clone());
-            let new = state.org.pki.renew(now).ski.clone();
-            let certificate = |ski| Target::Change(Changed::Certificate(ski));
-            let mut targets = vec![certificate(new.clone())];
-            targets.extend(old.map(certificate));
-            state.log_change("pki.ca.renew", Actor::System, targets);
-            let targets = vec![certificate(new)];
-            state.log_change("pki.cert.lifecycle.activate", Actor::System, targets);
-        });
+        self.with(State::renew_certificate_authority);
     }
 
     /// The attestation authority's newest certificate has had this end all along.
@@ -117,11 +99,7 @@ impl World {
 
     /// An admin moves a configuration onto the renewed authority; its address stays.
     pub fn roll_over_scep(&self, mdm: Mdm) {
-        self.with(|state| {
-            let now = state.now;
-            state.org.pki.roll_over(mdm, now);
-            state.log_platform("device.platform.renew", mdm);
-        });
+        self.with(|state| state.roll_over_scep(mdm));
     }
 
     /// Somebody puts the newest certificate of the attestation authority into the trusted-certificate
@@ -167,14 +145,7 @@ impl World {
 
     /// Okta cannot fetch the revocation list of an uploaded issuer.
     pub fn fail_crl_download(&self, url: &str, status: u16) {
-        self.with(|state| {
-            let url = url.to_owned();
-            let targets = vec![Target::Change(Changed::RevocationList { url, status })];
-            let kind = "pki.cert.crl_download_failure";
-            let mut event = state.event(kind, Actor::System, targets);
-            event.outcome = "FAILURE";
-            state.log(event);
-        });
+        self.with(|state| state.fail_crl_download(url, status));
     }
 
     /// How the Early Access read of the certificate authorities answers from now on.
@@ -192,10 +163,7 @@ impl World {
 
     /// An admin switches FastPass off or on; that it writes this event too is UNVERIFIED.
     pub fn set_fastpass_active(&self, active: bool) {
-        self.with(|state| {
-            state.okta_verify.fastpass_active = active;
-            state.log_authenticator(active);
-        });
+        self.with(|state| state.set_fastpass_active(active));
     }
 
     /// An admin edits a rule of a policy (both by name); says whether there is such a rule.
@@ -205,7 +173,56 @@ impl World {
 }
 
 impl State {
-    fn edit_rule(&mut self, policy: &str, rule: &str, edit: RuleEdit) -> bool {
+    /// As [`World::reset_scep_secret`], now.
+    pub(crate) fn reset_scep_secret(&mut self, mdm: Mdm) {
+        self.org.pki.configuration_of_mut(mdm).secret_reset = Some(self.now);
+        self.log_platform("device.platform.secret_key.reset", mdm);
+    }
+
+    /// As [`World::delete_scep_configuration`], now.
+    pub(crate) fn delete_scep_configuration(&mut self, mdm: Mdm) {
+        self.org.pki.configuration_of_mut(mdm).deleted = true;
+        self.log_platform("device.platform.delete", mdm);
+    }
+
+    /// As [`World::renew_certificate_authority`], now.
+    pub(crate) fn renew_certificate_authority(&mut self) {
+        let now = self.now;
+        let old = self.org.pki.attestation().certificates.last();
+        let old = old.map(|certificate| certificate.ski.clone());
+        let new = self.org.pki.renew(now).ski.clone();
+        let certificate = |ski| Target::Change(Changed::Certificate(ski));
+        let mut targets = vec![certificate(new.clone())];
+        targets.extend(old.map(certificate));
+        self.log_change("pki.ca.renew", Actor::System, targets);
+        let targets = vec![certificate(new)];
+        self.log_change("pki.cert.lifecycle.activate", Actor::System, targets);
+    }
+
+    /// As [`World::roll_over_scep`], now.
+    pub(crate) fn roll_over_scep(&mut self, mdm: Mdm) {
+        self.org.pki.roll_over(mdm, self.now);
+        self.log_platform("device.platform.renew", mdm);
+    }
+
+    /// As [`World::fail_crl_download`], now.
+    pub(crate) fn fail_crl_download(&mut self, url: &str, status: u16) {
+        let url = url.to_owned();
+        let targets = vec![Target::Change(Changed::RevocationList { url, status })];
+        let kind = "pki.cert.crl_download_failure";
+        let mut event = self.event(kind, Actor::System, targets);
+        event.outcome = "FAILURE";
+        self.log(event);
+    }
+
+    /// As [`World::set_fastpass_active`], now.
+    pub(crate) fn set_fastpass_active(&mut self, active: bool) {
+        self.okta_verify.fastpass_active = active;
+        self.log_authenticator(active);
+    }
+
+    /// As [`World::edit_rule`], now.
+    pub(crate) fn edit_rule(&mut self, policy: &str, rule: &str, edit: RuleEdit) -> bool {
         let now = self.now;
         let Some(found) = self
             .policies
@@ -254,7 +271,8 @@ impl State {
         }
     }
 
-    fn log_platform(&mut self, kind: &'static str, mdm: Mdm) {
+    /// Writes an event about the SCEP configuration of this MDM, by an admin.
+    pub(crate) fn log_platform(&mut self, kind: &'static str, mdm: Mdm) {
         let id = self.org.pki.configuration_of(mdm).id.clone();
         let targets = vec![Target::Change(Changed::Configuration(id))];
         self.log_change(kind, Actor::Admin, targets);
@@ -270,7 +288,8 @@ impl State {
         self.log_change(kind, Actor::Admin, targets);
     }
 
-    fn log_change(&mut self, kind: &'static str, actor: Actor, targets: Vec<Target>) {
+    /// Writes an event of this kind.
+    pub(crate) fn log_change(&mut self, kind: &'static str, actor: Actor, targets: Vec<Target>) {
         let event = self.event(kind, actor, targets);
         self.log(event);
     }

@@ -10,13 +10,15 @@ use super::{
 
 /// A client certificate lives for a year.
 pub(crate) const VALIDITY: Duration = Duration::days(365);
-const REFUSED: ScepError = ScepError {
+/// How the endpoint's refusal reads on a device.
+pub(crate) const REFUSED: ScepError = ScepError {
     domain: "MCSCEPErrorDomain",
     code: 22013,
     text: "The SCEP server returned an invalid response.",
     issuance: "responseProcessingFailed",
 };
-const WRONG_HASH: ScepError = ScepError {
+/// The CA certificate that was delivered is not the one that the SCEP server sent.
+pub(crate) const WRONG_HASH: ScepError = ScepError {
     domain: "Windows",
     code: -2_146_889_721,
     text: "The hash value is not correct.",
