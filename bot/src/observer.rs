@@ -3,8 +3,10 @@
 //! Sources are read side by side, each under its own budget. A source with an error, empty at its first run, or below
 //! 90 % of its last complete count is incomplete; nothing that depends on what is missing may be concluded from it.
 
+mod looks;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -17,12 +19,13 @@ use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     domain::{
-        DeviceConfirmation, DeviceId, EventClass, LogFactKind, LogFacts, MdmObservation,
-        Observations, OktaObservation, UserDetail, Want,
+        DeviceConfirmation, DeviceId, EventClass, LogFact, LogFactKind, LogFacts, ManagementStatus,
+        MdmObservation, Observations, OktaDevice, OktaObservation, UserId, Want,
     },
     report::Incomplete,
-    store::{self, LeaseProof, OrgChange, Store},
+    store::{self, LeaseProof, LogEvents, Look, Store},
 };
+use looks::Answer;
 
 /// How far back the first run reads changes; Okta keeps 90 days.
 const CHANGES_BACK: TimeDelta = TimeDelta::days(90);
@@ -58,6 +61,12 @@ pub struct Observed {
     pub counts: BTreeMap<String, u64>,
     /// Confirmations read in this sweep, to be stored.
     pub confirmed: Vec<(DeviceId, DeviceConfirmation)>,
+    /// Answers to further questions, to be stored.
+    pub looked: Vec<Look>,
+    /// What users' own logs told beyond the ledger, to be stored.
+    pub told: LogFacts,
+    /// Questions that are answered, well or badly: none is asked twice.
+    asked: HashSet<Want>,
 }
 
 impl Observed {
@@ -98,7 +107,8 @@ impl Observer {
             if reachable {
                 Some(tokio::join!(
                     self.okta.devices(progress),
-                    self.okta.policies()
+                    self.okta.policies(),
+                    self.okta.authorities()
                 ))
             } else {
                 None
@@ -119,12 +129,11 @@ impl Observer {
         let (listing, reading, inventories) = tokio::join!(listing, reading, inventories);
 
         let mut okta = OktaObservation {
-            authorities: None,
             now: self.okta.now().unwrap_or(taken_at),
             ..OktaObservation::default()
         };
         let mut counts = BTreeMap::new();
-        if let Some((devices, policies)) = listing {
+        if let Some((devices, policies, authorities)) = listing {
             match devices {
                 Ok(devices) => {
                     counts.insert("okta".to_owned(), devices.len() as u64);
@@ -135,6 +144,13 @@ impl Observer {
             match policies {
                 Ok(policies) => okta.policies = policies,
                 Err(error) => incomplete.push(not_read("okta", &error)),
+            }
+            match authorities {
+                Ok(authorities) => okta.authorities = authorities,
+                // Nothing needs them, so that their lack holds nothing back.
+                Err(error) => {
+                    tracing::warn!(error = %error, "cannot read Okta's certificate authorities")
+                }
             }
         }
         match reading {
@@ -171,18 +187,30 @@ impl Observer {
             .confirmations_since(taken_at - CONFIRMATION_HOLDS)
             .await?;
         okta.confirmed = still_true(fresh, &okta, taken_at);
-        let observations = Observations {
-            taken_at,
-            okta,
-            mdms,
-            log,
-        };
-        Ok(Observed {
-            observations,
+        let stuck = not_managed(&okta.devices);
+        log.keep_details_of(&stuck);
+        let stuck: Vec<UserId> = stuck.into_iter().collect();
+        self.store.load_log_details(&stuck, &mut log).await?;
+        let mut observed = Observed {
+            observations: Observations {
+                taken_at,
+                okta,
+                mdms,
+                log,
+            },
             incomplete,
             counts,
             confirmed: Vec::new(),
-        })
+            looked: Vec::new(),
+            told: LogFacts::default(),
+            asked: HashSet::new(),
+        };
+        let looks = self
+            .store
+            .looks_since(taken_at - looks::ANSWERS_HOLD)
+            .await?;
+        looks::reuse(&mut observed, looks);
+        Ok(observed)
     }
 
     /// Reads candidates by id, in the order given, and keeps what was read.
@@ -234,16 +262,24 @@ impl Observer {
         observed.confirmed.extend(read);
     }
 
-    /// Reads what diagnoses asked for, at most `limit` requests.
+    /// Reads what diagnoses asked for and nobody has answered yet, at most `limit` requests. Says whether anything was
+    /// asked.
     pub async fn sharpen(
         &self,
         observed: &mut Observed,
         wants: &[Want],
         limit: usize,
         progress: &dyn Progress,
-    ) {
-        let total = Some(wants.len().min(limit) as u64);
-        let mut reads = stream::iter(wants.iter().take(limit).cloned().collect::<Vec<_>>())
+    ) -> bool {
+        let new: Vec<Want> = wants
+            .iter()
+            .filter(|want| !looks::is_answered(observed, want))
+            .take(limit)
+            .cloned()
+            .collect();
+        let total = Some(new.len() as u64);
+        let asked = !new.is_empty();
+        let mut reads = stream::iter(new)
             .map(|want| {
                 let observer = self.clone();
                 async move {
@@ -261,34 +297,28 @@ impl Observer {
                 }
             }
             progress.read("okta", "further evidence", answers.len() as u64, total);
+            observed.asked.insert(want);
         }
         drop(reads);
         for answer in answers {
-            answer.apply(&mut observed.observations);
+            answer.keep(observed);
         }
+        asked
     }
 
     async fn read_want(&self, want: &Want) -> Result<Answer, ConnectorError> {
         Ok(match want {
             Want::UserGroups { user } => {
-                let groups = self.okta.user_groups(user).await?;
-                Answer::User(
-                    user.clone(),
-                    Box::new(move |detail| detail.groups = Some(groups)),
-                )
+                Answer::Groups(user.clone(), self.okta.user_groups(user).await?)
             }
             Want::UserFactors { user } => {
-                let enrolled = self.okta.fastpass_enrolled(user).await?;
-                Answer::User(
-                    user.clone(),
-                    Box::new(move |detail| detail.fastpass_enrolled = Some(enrolled)),
-                )
+                Answer::Factors(user.clone(), self.okta.fastpass_enrolled(user).await?)
             }
-            Want::UserLog { user, since } => {
-                let facts = self.okta.user_log(user, *since).await?;
-                let since = *since;
-                Answer::Log(facts, user.clone(), since)
-            }
+            Want::UserLog { user, since } => Answer::Log(
+                user.clone(),
+                *since,
+                self.okta.user_log(user, *since).await?,
+            ),
             Want::MdmRecord { mdm, device } => {
                 let reader = self.mdms.iter().find(|reader| reader.mdm() == mdm);
                 let record = match reader {
@@ -386,7 +416,12 @@ impl Observer {
             progress.read("okta", "log events", done, None);
             let mut folded = LogFacts::default();
             page.facts.iter().for_each(|fact| folded.record(fact));
-            page.facts.iter().for_each(|fact| log.record(fact));
+            // What is stored is loaded again for those of whom it matters.
+            let opened = |fact: &LogFact| matches!(fact.kind, LogFactKind::AppOpened { .. });
+            page.facts
+                .iter()
+                .filter(|fact| proof.is_none() || !opened(fact))
+                .for_each(|fact| log.record(fact));
             if first_page {
                 for class in classes(scope) {
                     for facts in [&mut folded, &mut *log] {
@@ -406,14 +441,14 @@ impl Observer {
             };
             let Some(next) = page.next else { return Ok(()) };
             if let (Some(proof), LogCursor::Next(url)) = (proof, &next) {
-                let changes: Vec<OrgChange> = page.facts.iter().filter_map(org_change).collect();
+                let events = LogEvents::of(&page.facts);
                 let next = store::LogCursor {
                     scope: name.into(),
                     cursor: url.clone(),
                     reached_at: reached,
                 };
                 self.store
-                    .record_log_facts(proof, &folded, &changes, &next)
+                    .record_log_facts(proof, &folded, &events, &next)
                     .await
                     .context("cannot store a page of Okta's log")?;
             }
@@ -465,50 +500,15 @@ impl From<anyhow::Error> for LogFailure {
     }
 }
 
-/// What a read for one [`Want`] brought.
-enum Answer {
-    User(
-        crate::domain::UserId,
-        Box<dyn FnOnce(&mut UserDetail) + Send>,
-    ),
-    Log(
-        Vec<crate::domain::LogFact>,
-        crate::domain::UserId,
-        DateTime<Utc>,
-    ),
-    Record(
-        crate::domain::MdmName,
-        Option<Box<crate::domain::MdmDevice>>,
-    ),
-}
-
-impl Answer {
-    fn apply(self, observations: &mut Observations) {
-        match self {
-            Self::User(user, change) => change(observations.okta.users.entry(user).or_default()),
-            Self::Log(facts, user, since) => {
-                facts.iter().for_each(|fact| observations.log.record(fact));
-                // A person with two computers is asked about twice: the longer look counts.
-                let detail = observations.okta.users.entry(user).or_default();
-                let covered = detail
-                    .log_covered_from
-                    .map_or(since, |from| from.min(since));
-                detail.log_covered_from = Some(covered);
-            }
-            Self::Record(mdm, Some(record)) => {
-                let mdm = observations
-                    .mdms
-                    .iter_mut()
-                    .find(|observation| observation.name == mdm);
-                if let Some(kept) =
-                    mdm.and_then(|mdm| mdm.devices.iter_mut().find(|kept| kept.id == record.id))
-                {
-                    *kept = *record;
-                }
-            }
-            Self::Record(_, None) => {}
-        }
-    }
+/// Users of desktop records that the list does not show as managed.
+fn not_managed(devices: &[OktaDevice]) -> BTreeSet<UserId> {
+    devices
+        .iter()
+        .filter(|device| device.platform.is_desktop())
+        .flat_map(|device| device.users.iter().flatten())
+        .filter(|link| link.management_status != Some(ManagementStatus::Managed))
+        .map(|link| link.user_id.clone())
+        .collect()
 }
 
 /// Confirmations that the list does not contradict.
@@ -575,22 +575,5 @@ fn classes(scope: LogScope) -> &'static [EventClass] {
             EventClass::OrgChange,
         ],
         LogScope::SignIns | LogScope::All => &[EventClass::FastPass],
-    }
-}
-
-fn org_change(fact: &crate::domain::LogFact) -> Option<OrgChange> {
-    match &fact.kind {
-        LogFactKind::OrgChange {
-            event_type,
-            actor,
-            target,
-        } => Some(OrgChange {
-            uuid: fact.uuid.clone(),
-            at: fact.at,
-            event_type: event_type.clone(),
-            actor: actor.clone(),
-            target: target.clone(),
-        }),
-        _ => None,
     }
 }

@@ -108,6 +108,9 @@ impl Sweeper {
         self.store
             .save_confirmations(proof, &observed.confirmed)
             .await?;
+        self.store
+            .save_looks(proof, &observed.looked, &observed.told)
+            .await?;
         self.save_subjects(proof, &observed, started_at).await?;
         self.save_beliefs(proof, &observed, started_at).await?;
         self.save_findings(proof, &observed, &decided, started_at)
@@ -150,14 +153,15 @@ impl Sweeper {
                 if wants.is_empty() {
                     break;
                 }
-                // Groups that exclude people are asked of each candidate anew, also where the by-id reads still hold.
+                // Groups that exclude people are asked of each candidate, also where the by-id reads still hold.
                 let most = match detect.exclusions.name_groups() {
                     true => limit,
                     false => candidates.len().max(20),
                 };
-                self.observer
-                    .sharpen(&mut observed, &wants, most, progress)
-                    .await;
+                let sharpened = self.observer.sharpen(&mut observed, &wants, most, progress);
+                if !sharpened.await {
+                    break;
+                }
             }
             self.simulate_access(&mut observed, joining).await;
         }

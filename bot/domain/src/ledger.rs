@@ -1,15 +1,17 @@
 //! Folds facts of the System Log into the ledger: only first and last of each kind stay.
 
-use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, hash_map::Entry};
+
+use chrono::{DateTime, Utc};
 
 use crate::{
     DeviceChange, EnrolmentsSeen, EventClass, LifecycleSeen, LogFact, LogFactKind, LogFacts,
-    OrgChangeSeen, OtherSignIn, RevocationSeen, Seen,
+    OrgChangeSeen, OtherSignIn, RevocationSeen, Seen, UserId,
     correlate::{normalise, normalise_subject},
 };
 
 /// So many apps are kept per user, the latest ones.
-const APPS_KEPT: usize = 8;
+pub const APPS_KEPT: usize = 8;
 
 impl LogFacts {
     /// Takes in one fact. Any order and any number of times gives the same ledger, but for facts of the same instant.
@@ -48,7 +50,9 @@ impl LogFacts {
                     } else {
                         latest_of(&mut seen.last_failure, at);
                     }
-                    if let Some(browser) = browser {
+                    if let Some(browser) = browser
+                        && seen.last_attempt() == Some(at)
+                    {
                         self.browsers
                             .insert((device.clone(), user.clone()), browser.clone());
                     }
@@ -67,24 +71,10 @@ impl LogFacts {
                     platform: *platform,
                     device_session: *device_session,
                 };
-                match self.other_sign_ins.entry(user.clone()) {
-                    Entry::Occupied(mut kept) if kept.get().at <= at => {
-                        kept.insert(seen);
-                    }
-                    Entry::Occupied(_) => {}
-                    Entry::Vacant(place) => {
-                        place.insert(seen);
-                    }
-                }
+                self.add_other_sign_in(user.clone(), seen);
             }
             LogFactKind::AppOpened { user, app } => {
-                let apps = self.apps_opened.entry(user.clone()).or_default();
-                latest(apps.entry(app.clone()).or_insert(at), at);
-                if apps.len() > APPS_KEPT {
-                    let oldest = apps.iter().min_by_key(|(_, at)| **at);
-                    let oldest = oldest.map(|(app, _)| app.clone());
-                    oldest.map(|app| apps.remove(&app));
-                }
+                self.add_app(user.clone(), app.clone(), at);
             }
             LogFactKind::CertificateIssued { subject, .. } => {
                 self.saw(EventClass::CertificateIssued, at);
@@ -160,8 +150,12 @@ impl LogFacts {
                         seen: Seen::once(at),
                         count: 0,
                     });
+                    // Read twice, an enrolment lies within what is known and is not counted again.
+                    let known = enrolments.count > 0;
+                    if !known || at < enrolments.seen.first || at > enrolments.seen.last {
+                        enrolments.count += 1;
+                    }
                     enrolments.seen.add(at);
-                    enrolments.count += 1;
                 }
                 if *change == DeviceChange::Deleted
                     && let Some(serial) = serial_number.as_deref().and_then(normalise)
@@ -190,23 +184,54 @@ impl LogFacts {
         }
     }
 
-    fn saw(&mut self, class: EventClass, at: chrono::DateTime<chrono::Utc>) {
+    /// Drops what is kept in detail of everybody else: of a whole company it takes more memory than it is worth.
+    pub fn keep_details_of(&mut self, users: &BTreeSet<UserId>) {
+        self.other_sign_ins.retain(|user, _| users.contains(user));
+        self.apps_opened.retain(|user, _| users.contains(user));
+        self.browsers.retain(|(_, user), _| users.contains(user));
+    }
+
+    /// Keeps the later of two sign-ins of a user.
+    pub fn add_other_sign_in(&mut self, user: UserId, seen: OtherSignIn) {
+        match self.other_sign_ins.entry(user) {
+            Entry::Occupied(mut kept) if kept.get().at <= seen.at => {
+                kept.insert(seen);
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(place) => {
+                place.insert(seen);
+            }
+        }
+    }
+
+    /// Keeps the last time of each app, and the latest apps of each user.
+    pub fn add_app(&mut self, user: UserId, app: String, at: DateTime<Utc>) {
+        let apps = self.apps_opened.entry(user).or_default();
+        latest(apps.entry(app).or_insert(at), at);
+        if apps.len() > APPS_KEPT {
+            let oldest = apps.iter().min_by_key(|(_, at)| **at);
+            let oldest = oldest.map(|(app, _)| app.clone());
+            oldest.map(|app| apps.remove(&app));
+        }
+    }
+
+    fn saw(&mut self, class: EventClass, at: DateTime<Utc>) {
         latest_of(&mut self.coverage.entry(class).or_default().last_seen, at);
     }
 }
 
-fn add(seen: &mut Option<Seen>, at: chrono::DateTime<chrono::Utc>) {
+fn add(seen: &mut Option<Seen>, at: DateTime<Utc>) {
     match seen {
         Some(seen) => seen.add(at),
         None => *seen = Some(Seen::once(at)),
     }
 }
 
-fn latest(kept: &mut chrono::DateTime<chrono::Utc>, at: chrono::DateTime<chrono::Utc>) {
+fn latest(kept: &mut DateTime<Utc>, at: DateTime<Utc>) {
     *kept = (*kept).max(at);
 }
 
-fn latest_of(kept: &mut Option<chrono::DateTime<chrono::Utc>>, at: chrono::DateTime<chrono::Utc>) {
+fn latest_of(kept: &mut Option<DateTime<Utc>>, at: DateTime<Utc>) {
     *kept = Some(kept.map_or(at, |kept| kept.max(at)));
 }
 
@@ -216,11 +241,11 @@ fn newest<K: Eq + std::hash::Hash>(
     seen: LifecycleSeen,
 ) {
     match map.entry(key) {
-        std::collections::hash_map::Entry::Occupied(mut kept) if kept.get().at <= seen.at => {
+        Entry::Occupied(mut kept) if kept.get().at <= seen.at => {
             kept.insert(seen);
         }
-        std::collections::hash_map::Entry::Occupied(_) => {}
-        std::collections::hash_map::Entry::Vacant(place) => {
+        Entry::Occupied(_) => {}
+        Entry::Vacant(place) => {
             place.insert(seen);
         }
     }
@@ -272,6 +297,61 @@ mod tests {
             seen.last_managed,
             Some("2026-11-02T00:00:00Z".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn the_last_attempt_names_the_browser_in_any_order() {
+        let attempt = |at: &str, success, browser: &str| {
+            let kind = LogFactKind::FastPass {
+                user: UserId::from("00u1"),
+                device: Some(DeviceId::from("guo1")),
+                success,
+                managed: None,
+                phishing_resistant: Some(success),
+                browser: Some(browser.into()),
+            };
+            fact(at, kind)
+        };
+        let facts = [
+            attempt("2026-11-01T00:00:00Z", true, "CHROME 129"),
+            attempt("2026-11-02T00:00:00Z", false, "CHROME 130"),
+        ];
+        for order in [[0, 1], [1, 0]] {
+            let mut ledger = LogFacts::default();
+            order.iter().for_each(|at| ledger.record(&facts[*at]));
+            let browsers: Vec<_> = ledger.browsers.values().collect();
+            assert_eq!(browsers, ["CHROME 130"]);
+            let seen = ledger.fastpass.values().next().unwrap();
+            assert_eq!(seen.last_resistant, Some(facts[0].at));
+        }
+    }
+
+    #[test]
+    fn an_enrolment_read_twice_is_one_and_few_apps_are_kept() {
+        let mut ledger = LogFacts::default();
+        let enrolled = |day: u32| {
+            let kind = LogFactKind::DeviceLifecycle {
+                change: DeviceChange::Enrolled,
+                device: DeviceId::from("guo1"),
+                serial_number: Some("c02 xl0".into()),
+                actor: None,
+            };
+            fact(&format!("2026-11-{day:02}T00:00:00Z"), kind)
+        };
+        for day in [1, 2, 2, 1, 3] {
+            ledger.record(&enrolled(day));
+        }
+        assert_eq!(ledger.enrolments["C02XL0"].count, 3);
+        for day in 1..=20 {
+            let kind = LogFactKind::AppOpened {
+                user: UserId::from("00u1"),
+                app: format!("0oa{day:02}"),
+            };
+            ledger.record(&fact(&format!("2026-11-{day:02}T00:00:00Z"), kind));
+        }
+        let apps = &ledger.apps_opened[&UserId::from("00u1")];
+        assert_eq!(apps.len(), APPS_KEPT);
+        assert!(apps.contains_key("0oa20") && !apps.contains_key("0oa12"));
     }
 
     #[test]

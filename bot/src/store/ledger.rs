@@ -7,15 +7,17 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use unstuck_domain::{
-    Coverage, DeviceId, EventClass, FastPassSeen, LifecycleSeen, LogFacts, RevocationSeen, Seen,
-    UserId,
+    Coverage, DeviceChange, DeviceId, EnrolmentsSeen, EventClass, FastPassSeen, LifecycleSeen,
+    LogFact, LogFactKind, LogFacts, OrgChangeSeen, RevocationSeen, Seen, UserId,
 };
 
-use super::rows::from_word;
+use super::rows::{count, from_word};
 use super::{LeaseProof, Store, StoreError};
 
 pub(super) const SERIAL_NUMBER: &str = "serial_number";
 pub(super) const SUBJECT: &str = "subject";
+/// So many org-wide changes are loaded, the latest ones; the table keeps all.
+const ORG_CHANGES_LOADED: i64 = 2_000;
 
 /// How far one scope of the log was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,49 @@ pub struct LogCursor {
     pub cursor: String,
     /// The log's time up to which it was read.
     pub reached_at: DateTime<Utc>,
+}
+
+/// Facts of a page that are kept one by one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogEvents {
+    /// Org-wide changes.
+    pub org_changes: Vec<OrgChange>,
+    /// Enrolments of Okta Verify: the computer's normalised serial number, and when.
+    pub enrolments: Vec<(String, DateTime<Utc>)>,
+}
+
+impl LogEvents {
+    /// Picks them out of a page.
+    pub fn of(facts: &[LogFact]) -> Self {
+        let mut events = Self::default();
+        for fact in facts {
+            match &fact.kind {
+                LogFactKind::OrgChange {
+                    event_type,
+                    actor,
+                    target,
+                } => events.org_changes.push(OrgChange {
+                    uuid: fact.uuid.clone(),
+                    at: fact.at,
+                    event_type: event_type.clone(),
+                    actor: actor.clone(),
+                    target: target.clone(),
+                }),
+                LogFactKind::DeviceLifecycle {
+                    change: DeviceChange::Enrolled,
+                    serial_number: Some(serial),
+                    ..
+                } => {
+                    let serial = unstuck_domain::correlate::normalise(serial);
+                    events
+                        .enrolments
+                        .extend(serial.map(|serial| (serial, fact.at)));
+                }
+                _ => {}
+            }
+        }
+        events
+    }
 }
 
 /// An org-wide change that can explain many faults at once.
@@ -53,6 +98,8 @@ struct FastPassRow {
     last_managed_at: Option<DateTime<Utc>>,
     last_unmanaged_at: Option<DateTime<Utc>>,
     last_failure_at: Option<DateTime<Utc>>,
+    last_resistant_at: Option<DateTime<Utc>>,
+    last_not_resistant_at: Option<DateTime<Utc>>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -92,16 +139,16 @@ impl Store {
         &self,
         proof: &LeaseProof,
         page: &LogFacts,
-        org_changes: &[OrgChange],
+        events: &LogEvents,
         next: &LogCursor,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         tx.prove(proof).await?;
-        tx.add_fastpass(page).await?;
-        tx.add_sign_ins(page).await?;
+        tx.add_people(page).await?;
         tx.add_certificates(page).await?;
         tx.add_lifecycle(page).await?;
-        tx.add_org_changes(org_changes).await?;
+        tx.add_enrolments(&events.enrolments).await?;
+        tx.add_org_changes(&events.org_changes).await?;
         tx.set_coverage(page).await?;
         execute!(
             tx,
@@ -114,7 +161,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// The whole ledger. Its tables are read side by side; only the holder of the observer's lease writes them.
+    /// The ledger, but for what matters of few users only: see [`Store::load_log_details`]. Its tables are read side by
+    /// side; only the holder of the observer's lease writes them.
     pub async fn load_log_facts(&self) -> Result<LogFacts, StoreError> {
         let (coverage, fastpass, sign_ins, binds, bound_to, issued) = tokio::try_join!(
             self.log_coverage(),
@@ -130,6 +178,8 @@ impl Store {
             self.log_lifecycle(),
             self.log_deletions(),
         )?;
+        let (enrolments, org_changes) =
+            tokio::try_join!(self.log_enrolments(), self.latest_org_changes())?;
         Ok(LogFacts {
             coverage,
             fastpass,
@@ -141,7 +191,11 @@ impl Store {
             revoked_subjects,
             lifecycle,
             deletions,
-            ..LogFacts::default()
+            enrolments,
+            org_changes,
+            other_sign_ins: HashMap::new(),
+            apps_opened: HashMap::new(),
+            browsers: HashMap::new(),
         })
     }
 
@@ -156,6 +210,38 @@ impl Store {
              WHERE changed_at >= $1 ORDER BY changed_at, uuid",
             since,
         )
+    }
+
+    async fn latest_org_changes(&self) -> Result<Vec<OrgChangeSeen>, StoreError> {
+        let rows: Vec<OrgChange> = fetch_all!(
+            self,
+            "SELECT uuid, changed_at, event_type, actor, target FROM log_org_changes \
+             ORDER BY changed_at DESC, uuid DESC LIMIT $1",
+            ORG_CHANGES_LOADED,
+        )?;
+        let seen = rows.into_iter().rev().map(|row| OrgChangeSeen {
+            at: row.at,
+            event_type: row.event_type,
+            actor: row.actor,
+            target: row.target,
+        });
+        Ok(seen.collect())
+    }
+
+    async fn log_enrolments(&self) -> Result<HashMap<String, EnrolmentsSeen>, StoreError> {
+        let rows: Vec<(String, DateTime<Utc>, DateTime<Utc>, i64)> = fetch_all!(
+            self,
+            "SELECT serial_number, MIN(enrolled_at), MAX(enrolled_at), COUNT(*) FROM log_enrolments \
+             GROUP BY serial_number"
+        )?;
+        let entry = |(serial, first, last, number)| {
+            let seen = EnrolmentsSeen {
+                seen: Seen { first, last },
+                count: count(number),
+            };
+            (serial, seen)
+        };
+        Ok(rows.into_iter().map(entry).collect())
     }
 
     /// Since when each class of events is covered, and when it was last seen.
@@ -179,7 +265,7 @@ impl Store {
         let rows: Vec<FastPassRow> = fetch_all!(
             self,
             "SELECT device_id, user_id, first_success_at, last_success_at, last_managed_at, \
-             last_unmanaged_at, last_failure_at FROM log_fastpass"
+             last_unmanaged_at, last_failure_at, last_resistant_at, last_not_resistant_at FROM log_fastpass"
         )?;
         Ok(rows.into_iter().map(FastPassRow::into_entry).collect())
     }
@@ -268,8 +354,8 @@ impl FastPassRow {
         (
             (DeviceId::from(self.device_id), UserId::from(self.user_id)),
             FastPassSeen {
-                last_resistant: None,
-                last_not_resistant: None,
+                last_resistant: self.last_resistant_at,
+                last_not_resistant: self.last_not_resistant_at,
                 success,
                 last_managed: self.last_managed_at,
                 last_unmanaged: self.last_unmanaged_at,

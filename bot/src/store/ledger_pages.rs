@@ -17,6 +17,8 @@ struct NewFastPassRow<'a> {
     last_managed_at: Option<String>,
     last_unmanaged_at: Option<String>,
     last_failure_at: Option<String>,
+    last_resistant_at: Option<String>,
+    last_not_resistant_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +94,8 @@ impl Tx {
                 last_managed_at: seen.last_managed.map(stamp),
                 last_unmanaged_at: seen.last_unmanaged.map(stamp),
                 last_failure_at: seen.last_failure.map(stamp),
+                last_resistant_at: seen.last_resistant.map(stamp),
+                last_not_resistant_at: seen.last_not_resistant.map(stamp),
             });
         let Some(rows) = rows(new) else { return Ok(()) };
         // A comparison with null is not true, so that a missing new value never replaces an old one.
@@ -100,7 +104,8 @@ impl Tx {
             rows,
             "log_fastpass",
             [device_id TEXT, user_id TEXT, first_success_at TIMESTAMPTZ, last_success_at TIMESTAMPTZ,
-             last_managed_at TIMESTAMPTZ, last_unmanaged_at TIMESTAMPTZ, last_failure_at TIMESTAMPTZ],
+             last_managed_at TIMESTAMPTZ, last_unmanaged_at TIMESTAMPTZ, last_failure_at TIMESTAMPTZ,
+             last_resistant_at TIMESTAMPTZ, last_not_resistant_at TIMESTAMPTZ],
             "ON CONFLICT (device_id, user_id) DO UPDATE SET \
              first_success_at = CASE WHEN log_fastpass.first_success_at IS NULL \
              OR excluded.first_success_at < log_fastpass.first_success_at \
@@ -116,7 +121,13 @@ impl Tx {
              THEN excluded.last_unmanaged_at ELSE log_fastpass.last_unmanaged_at END, \
              last_failure_at = CASE WHEN log_fastpass.last_failure_at IS NULL \
              OR excluded.last_failure_at > log_fastpass.last_failure_at \
-             THEN excluded.last_failure_at ELSE log_fastpass.last_failure_at END"
+             THEN excluded.last_failure_at ELSE log_fastpass.last_failure_at END, \
+             last_resistant_at = CASE WHEN log_fastpass.last_resistant_at IS NULL \
+             OR excluded.last_resistant_at > log_fastpass.last_resistant_at \
+             THEN excluded.last_resistant_at ELSE log_fastpass.last_resistant_at END, \
+             last_not_resistant_at = CASE WHEN log_fastpass.last_not_resistant_at IS NULL \
+             OR excluded.last_not_resistant_at > log_fastpass.last_not_resistant_at \
+             THEN excluded.last_not_resistant_at ELSE log_fastpass.last_not_resistant_at END"
         )?;
         Ok(())
     }

@@ -37,7 +37,7 @@ pub struct Deleted {
     pub proposals: u64,
     /// Messages in and out.
     pub messages: u64,
-    /// Ticks, counters and requests.
+    /// Ticks, counters, answers and requests.
     pub marks: u64,
     /// Payloads of audit entries.
     pub audit_payloads: u64,
@@ -79,7 +79,8 @@ impl Store {
         })
     }
 
-    /// Forgets the ledger of devices that no longer exist.
+    /// Forgets the ledger of devices that no longer exist. To whom a certificate was bound stays: it may turn up on
+    /// another device.
     pub async fn forget_devices(&self, devices: &[DeviceId]) -> Result<(), StoreError> {
         for batch in devices.chunks(100) {
             let mut tx = self.begin().await?;
@@ -87,7 +88,7 @@ impl Store {
                 let id = device.as_str();
                 execute!(tx, "DELETE FROM log_fastpass WHERE device_id = $1", id)?;
                 execute!(tx, "DELETE FROM log_binds WHERE device_id = $1", id)?;
-                execute!(tx, "DELETE FROM log_bound_to WHERE device_id = $1", id)?;
+                execute!(tx, "DELETE FROM log_browsers WHERE device_id = $1", id)?;
                 execute!(
                     tx,
                     "DELETE FROM device_confirmations WHERE device_id = $1",
@@ -181,6 +182,12 @@ impl Store {
              AND newer.due_at > old.due_at) LIMIT $2)",
             since
         );
+        let looks = until_done!(
+            self,
+            ROWS_AT_ONCE,
+            "DELETE FROM looks WHERE (kind, subject) IN (SELECT kind, subject FROM looks WHERE read_at < $1 LIMIT $2)",
+            since
+        );
         let requests = until_done!(
             self,
             ROWS_AT_ONCE,
@@ -188,6 +195,6 @@ impl Store {
              WHERE state IN ('done', 'not_mine') AND opened_at < $1 LIMIT $2)",
             since
         );
-        Ok(counters + ticks + requests)
+        Ok(counters + ticks + looks + requests)
     }
 }

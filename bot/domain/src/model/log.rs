@@ -198,6 +198,13 @@ pub struct FastPassSeen {
     pub last_not_resistant: Option<DateTime<Utc>>,
 }
 
+impl FastPassSeen {
+    /// Last attempt, successful or not.
+    pub fn last_attempt(&self) -> Option<DateTime<Utc>> {
+        self.success.map(|seen| seen.last).max(self.last_failure)
+    }
+}
+
 /// Last sign-in of a user without FastPass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherSignIn {
@@ -267,11 +274,13 @@ pub struct LogFacts {
     pub fastpass: HashMap<(DeviceId, UserId), FastPassSeen>,
     /// Last sign-in of any kind per user.
     pub sign_ins: HashMap<UserId, DateTime<Utc>>,
-    /// Last sign-in without FastPass per user.
+    /// Last sign-in without FastPass, of users who are not managed; of others it need not be loaded.
     pub other_sign_ins: HashMap<UserId, OtherSignIn>,
-    /// Apps that a user opened, each with the last time.
+    /// The latest apps that a user opened, each with the last time, of users who are not managed; of others it need not
+    /// be loaded.
     pub apps_opened: HashMap<UserId, BTreeMap<String, DateTime<Utc>>>,
-    /// Browser of the last FastPass attempt per device and user.
+    /// Browser of the last FastPass attempt per device and user, of users who are not managed; of others it need not be
+    /// loaded.
     pub browsers: HashMap<(DeviceId, UserId), String>,
     /// Enrolments of Okta Verify per hardware serial number.
     pub enrolments: HashMap<String, EnrolmentsSeen>,

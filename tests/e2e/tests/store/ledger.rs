@@ -1,9 +1,10 @@
 //! The System Log's ledger and by-id confirmations.
 
-use unstuck::store::{LogCursor, OBSERVER_LEASE, OrgChange, StoreError};
+use unstuck::store::{LogCursor, LogEvents, Look, LookKind, OBSERVER_LEASE, OrgChange, StoreError};
 use unstuck_domain::{
     Coverage, DeviceChange, DeviceConfirmation, DeviceId, EventClass, FastPassSeen, LifecycleSeen,
-    LogFacts, RevocationSeen, Seen, UserId,
+    LogFact, LogFactKind, LogFacts, OtherSignIn, Platform, RevocationSeen, Seen, UserId,
+    ledger::APPS_KEPT,
 };
 
 use super::database::on_each;
@@ -26,7 +27,7 @@ fn page(at: i64) -> LogFacts {
     facts.fastpass.insert(
         (device.clone(), user.clone()),
         FastPassSeen {
-            last_resistant: None,
+            last_resistant: Some(minute(at)),
             last_not_resistant: None,
             success: Some(Seen::once(minute(at))),
             last_managed: None,
@@ -99,7 +100,12 @@ async fn facts_read_back_equal() {
         assert_same(&store.load_log_facts().await.unwrap(), &LogFacts::default());
         for _ in 0..2 {
             store
-                .record_log_facts(&proof, &page(5), &[], &cursor("next-1", 5))
+                .record_log_facts(
+                    &proof,
+                    &page(5),
+                    &LogEvents::default(),
+                    &cursor("next-1", 5),
+                )
                 .await
                 .unwrap();
             assert_same(&store.load_log_facts().await.unwrap(), &page(5));
@@ -123,7 +129,12 @@ async fn firsts_move_back_and_lasts_move_forward_in_any_order_of_pages() {
             .unwrap();
         for at in [5, -7, 3, 9] {
             store
-                .record_log_facts(&proof, &page(at), &[], &cursor("next", at))
+                .record_log_facts(
+                    &proof,
+                    &page(at),
+                    &LogEvents::default(),
+                    &cursor("next", at),
+                )
                 .await
                 .unwrap();
         }
@@ -153,7 +164,7 @@ async fn a_page_without_a_fact_keeps_the_fact() {
             .unwrap()
             .unwrap();
         store
-            .record_log_facts(&proof, &page(5), &[], &cursor("next", 5))
+            .record_log_facts(&proof, &page(5), &LogEvents::default(), &cursor("next", 5))
             .await
             .unwrap();
         let mut failure = LogFacts::default();
@@ -169,7 +180,7 @@ async fn a_page_without_a_fact_keeps_the_fact() {
             },
         );
         store
-            .record_log_facts(&proof, &failure, &[], &cursor("next", 6))
+            .record_log_facts(&proof, &failure, &LogEvents::default(), &cursor("next", 6))
             .await
             .unwrap();
         let mut expected = page(5);
@@ -193,7 +204,7 @@ async fn a_page_and_its_cursor_are_one_transaction() {
             .unwrap();
         store.release_lease(&old).await.unwrap();
         let refused = store
-            .record_log_facts(&old, &page(5), &[], &cursor("next", 5))
+            .record_log_facts(&old, &page(5), &LogEvents::default(), &cursor("next", 5))
             .await;
         assert!(matches!(refused, Err(StoreError::LeaseLost { .. })));
         assert_same(&store.load_log_facts().await.unwrap(), &LogFacts::default());
@@ -218,15 +229,198 @@ async fn an_org_change_read_twice_is_one_change() {
             actor: Some("ann".into()),
             target: None,
         };
+        let events = LogEvents {
+            org_changes: vec![change.clone()],
+            ..LogEvents::default()
+        };
         for _ in 0..2 {
-            let changes = std::slice::from_ref(&change);
             store
-                .record_log_facts(&proof, &LogFacts::default(), changes, &cursor("next", 3))
+                .record_log_facts(&proof, &LogFacts::default(), &events, &cursor("next", 3))
                 .await
                 .unwrap();
         }
+        let loaded = store.load_log_facts().await.unwrap().org_changes;
+        assert_eq!(loaded.len(), 1);
+        assert_eq!(
+            (&loaded[0].event_type, loaded[0].at),
+            (&change.event_type, change.at)
+        );
         assert_eq!(store.org_changes_since(minute(3)).await.unwrap(), [change]);
         assert_eq!(store.org_changes_since(minute(4)).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn details_of_the_users_asked_for_are_loaded_and_no_others() {
+    on_each(async |db| {
+        let store = &db.store;
+        let proof = store
+            .acquire_lease(OBSERVER_LEASE, "a")
+            .await
+            .unwrap()
+            .unwrap();
+        let [ann, bob] = ["00u1", "00u2"].map(UserId::from);
+        let sign_in = |at, platform| OtherSignIn {
+            at: minute(at),
+            device: Some(DeviceId::from("guo1")),
+            platform,
+            device_session: true,
+        };
+        let device = DeviceId::from("guo1");
+        let attempt = |at| FastPassSeen {
+            last_failure: Some(minute(at)),
+            ..FastPassSeen::default()
+        };
+        // The later page comes first.
+        for (at, platform, browser) in [
+            (9, Some(Platform::Macos), "SAFARI 18"),
+            (5, None, "CHROME 129"),
+        ] {
+            let mut page = LogFacts::default();
+            for user in [&ann, &bob] {
+                page.other_sign_ins
+                    .insert(user.clone(), sign_in(at, platform));
+                page.add_app(user.clone(), format!("0oa{at}"), minute(at));
+                let key = (device.clone(), user.clone());
+                page.fastpass.insert(key.clone(), attempt(at));
+                page.browsers.insert(key, browser.to_owned());
+            }
+            store
+                .record_log_facts(&proof, &page, &LogEvents::default(), &cursor("next", at))
+                .await
+                .unwrap();
+        }
+        let mut log = store.load_log_facts().await.unwrap();
+        assert!(
+            log.other_sign_ins.is_empty() && log.apps_opened.is_empty() && log.browsers.is_empty()
+        );
+        store
+            .load_log_details(std::slice::from_ref(&ann), &mut log)
+            .await
+            .unwrap();
+        assert_eq!(log.other_sign_ins.len(), 1);
+        assert_eq!(log.other_sign_ins[&ann], sign_in(9, Some(Platform::Macos)));
+        assert_eq!(log.apps_opened[&ann].len(), 2);
+        assert_eq!(log.browsers[&(device.clone(), ann.clone())], "SAFARI 18");
+        assert_eq!((log.apps_opened.len(), log.browsers.len()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_latest_apps_of_a_user_stay() {
+    on_each(async |db| {
+        let store = &db.store;
+        let proof = store
+            .acquire_lease(OBSERVER_LEASE, "a")
+            .await
+            .unwrap()
+            .unwrap();
+        let ann = UserId::from("00u1");
+        for at in 0..20 {
+            let mut page = LogFacts::default();
+            page.add_app(ann.clone(), format!("0oa{at:02}"), minute(at));
+            page.add_app(UserId::from("00u2"), "0oa00".into(), minute(at));
+            store
+                .record_log_facts(&proof, &page, &LogEvents::default(), &cursor("next", at))
+                .await
+                .unwrap();
+        }
+        let mut log = LogFacts::default();
+        store
+            .load_log_details(std::slice::from_ref(&ann), &mut log)
+            .await
+            .unwrap();
+        let apps = &log.apps_opened[&ann];
+        assert_eq!(apps.len(), APPS_KEPT);
+        assert_eq!(apps["0oa19"], minute(19));
+        let rows = i64::try_from(APPS_KEPT).unwrap() + 1;
+        assert_eq!(db.count("log_apps_opened").await, rows, "the others went");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_enrolment_read_twice_is_one_enrolment() {
+    on_each(async |db| {
+        let store = &db.store;
+        let proof = store
+            .acquire_lease(OBSERVER_LEASE, "a")
+            .await
+            .unwrap()
+            .unwrap();
+        let enrolled = |at| LogFact {
+            uuid: format!("e{at}"),
+            at: minute(at),
+            kind: LogFactKind::DeviceLifecycle {
+                change: DeviceChange::Enrolled,
+                device: DeviceId::from("guo1"),
+                serial_number: Some("c02 xyz".into()),
+                actor: None,
+            },
+        };
+        for page in [[1, 5], [5, 3]] {
+            let events = LogEvents::of(&page.map(enrolled));
+            store
+                .record_log_facts(&proof, &LogFacts::default(), &events, &cursor("next", 5))
+                .await
+                .unwrap();
+        }
+        let seen = store.load_log_facts().await.unwrap().enrolments["C02XYZ"];
+        assert_eq!(seen.count, 3);
+        assert_eq!((seen.seen.first, seen.seen.last), (minute(1), minute(5)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_is_found_while_it_is_fresh_and_a_look_into_a_log_for_ever() {
+    on_each(async |db| {
+        let store = &db.store;
+        let proof = store
+            .acquire_lease(OBSERVER_LEASE, "a")
+            .await
+            .unwrap()
+            .unwrap();
+        let look = |kind, at, since: Option<i64>| Look {
+            kind,
+            subject: "00u1".into(),
+            read_at: minute(at),
+            since: since.map(minute),
+            answer: format!("[{at}]"),
+        };
+        let groups = |at| look(LookKind::UserGroups, at, None);
+        let log = |at, since| look(LookKind::UserLog, at, Some(since));
+        store
+            .save_looks(&proof, &[groups(5), log(5, -900)], &page(5))
+            .await
+            .unwrap();
+        store
+            .save_looks(
+                &proof,
+                &[groups(4), log(6, -30), log(6, -60)],
+                &LogFacts::default(),
+            )
+            .await
+            .unwrap();
+        let mut found = store.looks_since(minute(5)).await.unwrap();
+        found.sort_by_key(|look| look.since);
+        assert_eq!(
+            found,
+            [groups(5), log(6, -900)],
+            "the later answer, the longer look"
+        );
+        let later = store.looks_since(minute(60)).await.unwrap();
+        assert_eq!(later, [log(6, -900)]);
+        let ledger = store.load_log_facts().await.unwrap();
+        assert_eq!(
+            ledger.fastpass,
+            page(5).fastpass,
+            "what was told is in the ledger"
+        );
+        assert_eq!(ledger.binds, page(5).binds);
+        assert!(ledger.coverage.is_empty(), "one user's log covers no class");
     })
     .await;
 }
@@ -247,7 +441,7 @@ async fn a_ledger_larger_than_a_batch_reads_back_whole() {
                 .insert(UserId::from(format!("00u{number}")), minute(number));
         }
         store
-            .record_log_facts(&proof, &facts, &[], &cursor("next", 0))
+            .record_log_facts(&proof, &facts, &LogEvents::default(), &cursor("next", 0))
             .await
             .unwrap();
         assert_same(&store.load_log_facts().await.unwrap(), &facts);

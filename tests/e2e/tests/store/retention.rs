@@ -194,7 +194,12 @@ async fn an_empty_database_loses_nothing_and_answers() {
             reached_at: minute(0),
         };
         store
-            .record_log_facts(&proof, &LogFacts::default(), &[], &cursor)
+            .record_log_facts(
+                &proof,
+                &LogFacts::default(),
+                &unstuck::store::LogEvents::default(),
+                &cursor,
+            )
             .await
             .unwrap();
         store.save_subjects(&proof, &[]).await.unwrap();

@@ -22,6 +22,11 @@ INSERT INTO log_revoked (key_kind, certificate, revoked_at, event_type) VALUES (
 INSERT INTO log_lifecycle (device_id, change, changed_at, actor) VALUES ('guo1', 'activated', '2026-11-01T07:00:00+00:00', NULL);
 INSERT INTO log_deletions (serial_number, change, device_id, changed_at, actor) VALUES ('C02OLD', 'deleted', 'guo0', '2026-11-01T07:00:00+00:00', 'ann');
 INSERT INTO log_org_changes (uuid, changed_at, event_type, actor, target) VALUES ('e1', '2026-11-01T07:00:00+00:00', 'policy.rule.update', 'ann', NULL);
+INSERT INTO log_other_sign_ins (user_id, last_at, device_id, platform, device_session) VALUES ('00u1', '2026-11-20T07:00:00+00:00', 'guo1', 'MACOS', FALSE);
+INSERT INTO log_apps_opened (user_id, app_id, last_at) VALUES ('00u1', '0oa1', '2026-11-20T07:00:00+00:00');
+INSERT INTO log_browsers (device_id, user_id, browser, seen_at) VALUES ('guo1', '00u1', 'CHROME 129', '2026-11-20T07:00:00+00:00');
+INSERT INTO log_enrolments (serial_number, enrolled_at) VALUES ('C02XYZ', '2026-11-01T07:00:00+00:00');
+INSERT INTO looks (kind, subject, read_at, since_at, answer) VALUES ('user_groups', '00u1', '2026-11-23T07:01:00+00:00', NULL, '[]');
 INSERT INTO device_confirmations (device_id, read_at, last_updated_at, confirmation) VALUES ('guo1', '2026-11-23T07:01:00+00:00', NULL, '{}');
 INSERT INTO proposals (id, state, revision, digest, playbook, cause, plan, evidence, batch_number, batch_count, created_at, revised_at, expires_at)
 VALUES ('P-7F3K2Q', 'running', 1, 'd1', 'redeliver-scep-profile', 'cert_expired', '{}', '{}', 1, 1, '2026-11-23T07:02:00+00:00', '2026-11-23T07:02:00+00:00', '2026-11-24T07:02:00+00:00');
@@ -49,3 +54,6 @@ INSERT INTO stops (scope, target, frozen, reason, stopped_by, stopped_at) VALUES
 INSERT INTO manual_links (device_id, mdm, mdm_device_id, reason, linked_by, linked_at) VALUES ('guo3', 'jamf', '9', 'no serial', 'cli:ann', '2026-11-23T07:00:00+00:00');
 INSERT INTO audit_entries (seq, kind, about, recorded_at, payload, payload_hash, chain_hash) VALUES (1, 'proposal.approved', 'P-7F3K2Q', '2026-11-23T07:10:00+00:00', '{}', 'h', 'c');
 INSERT INTO audit_seals (last_seq, head, signature, sealed_at) VALUES (1, 'c', 's', '2026-11-23T07:10:01+00:00');
+INSERT INTO scep_probes (url, asked_at, answer) VALUES ('https://acme.okta.com/pki/AB/scep/rac1', '2026-11-23T07:00:00+00:00', '{"unanswered":"timed out"}');
+INSERT INTO doctor_checks (id, status, checked_at) VALUES ('okta.org', 'ok', '2026-11-23T07:00:00+00:00');
+INSERT INTO beliefs (name, confirmed, contradicted, counted_at) VALUES ('bind_events', 41, 0, '2026-11-23T07:00:00+00:00');
