@@ -10,7 +10,8 @@ use super::blueprint::{
     Account, Blueprint, CertificatePlan, Computer, Delivery, Placement, RecordPlan, SerialShown,
 };
 use super::causes::{self, Dice};
-use super::incidents::{self, Incident, IncidentKind};
+use super::incident_strikes;
+use super::incidents::{Incident, IncidentKind};
 use super::mdm_records::TRANSIENT;
 use super::org::Landscape;
 use super::truth::Truth;
@@ -169,7 +170,7 @@ impl Builder {
                 land: &self.landscape,
                 technician: &self.technician,
             };
-            incidents::strike(incident, &mut blueprint, &mut dice, &apps);
+            incident_strikes::strike(incident, &mut blueprint, &mut dice, &apps);
         }
         self.assemble(blueprint, Missing::default());
     }

@@ -157,7 +157,7 @@ impl Builder {
     }
 }
 
-/// `VMware-56 4d 4f 95 …`, as a VMware machine's firmware says.
+/// `VMware-56 4d 4f 95 …`, as the firmware of a virtual machine says.
 fn virtual_serial(hex: &str) -> String {
     let mut text = "VMware-56 4d".to_owned();
     for at in (4..32).step_by(2) {

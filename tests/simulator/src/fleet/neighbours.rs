@@ -7,6 +7,7 @@ use rand::RngExt;
 use super::assemble::Builder;
 use super::blueprint::{Blueprint, CertificatePlan, Delivery, Placement, SerialShown};
 use super::causes::{Dice, certificate, enrolled_lately, no_certificate, no_sign_in_since};
+use super::lookalikes::LOOKALIKES;
 use crate::world::Mdm;
 
 type Change = fn(&mut Blueprint, &mut Dice<'_>);
@@ -45,6 +46,13 @@ pub(super) fn build(builder: &mut Builder, devices: usize) {
             // Placeholders are a habit of PC firmware.
             let mac = index < MACS_TOO && (index + round).is_multiple_of(2);
             let mdm = if mac { Mdm::Jamf } else { Mdm::Intune };
+            builder.neighbour(cause, mdm, |blueprint, dice| {
+                blueprint.accounts[0].managed = false;
+                blueprint.accounts[0].cause = cause;
+                change(blueprint, dice);
+            });
+        }
+        for (cause, mdm, change) in LOOKALIKES {
             builder.neighbour(cause, mdm, |blueprint, dice| {
                 blueprint.accounts[0].managed = false;
                 blueprint.accounts[0].cause = cause;

@@ -201,3 +201,58 @@ fn decidable_faults_outnumber_the_others_where_nothing_is_missing() {
     let (_, truths) = company(1_000, &FleetOptions::noisy());
     assert!(truths.iter().any(|truth| !truth.decidable));
 }
+
+#[test]
+fn a_company_of_ten_thousand_has_every_entry_of_the_catalogue() {
+    let options = FleetOptions {
+        stuck_share: 0.25,
+        ..FleetOptions::noisy()
+    };
+    let (state, truths) = company(10_000, &options);
+    assert!(state.machines.len() >= 10_000);
+    let found: BTreeSet<_> = truths.iter().map(|truth| truth.cause).collect();
+    for (cause, ..) in catalogue::ENTRIES {
+        assert!(found.contains(cause), "{cause}");
+    }
+    let open = truths.iter().filter(|truth| !truth.decidable).count();
+    assert!(open * 4 < truths.len(), "{open}");
+}
+
+#[test]
+fn without_certificates_and_issues_intune_faults_are_not_decidable() {
+    let options = FleetOptions {
+        intune_certificate_rows: false,
+        pki_issue_events: false,
+        ..everything()
+    };
+    let (_, truths) = company(0, &options);
+    for cause in [
+        "cert_expired",
+        "cert_missing",
+        "ov_outdated",
+        "cert_wrong_store",
+    ] {
+        let open = truths
+            .iter()
+            .any(|truth| truth.cause == cause && !truth.decidable);
+        assert!(open, "{cause}");
+    }
+    let conflict = truths
+        .iter()
+        .find(|truth| truth.cause == "profile_conflict");
+    assert!(conflict.unwrap().decidable);
+}
+
+#[test]
+fn what_an_unmatched_record_hides_is_also_a_question_of_identity() {
+    let (_, truths) = company(3_000, &FleetOptions::noisy());
+    let identity = "identity_serial_missing_or_mismatch";
+    let hidden = truths.iter().filter(|truth| truth.also.contains(&identity));
+    assert!(hidden.clone().count() > 0);
+    for truth in hidden {
+        assert!(
+            truth.cause != "healthy" && truth.cause != identity,
+            "{truth:?}"
+        );
+    }
+}
