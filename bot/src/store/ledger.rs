@@ -133,8 +133,9 @@ impl Store {
         }))
     }
 
-    /// Adds one page of the log, already folded, and moves its cursor. Of `page.coverage`, the classes named
-    /// replace `covered_from`; `last_seen` only moves forward.
+    /// Adds one page of the log, already folded, and moves its cursor. A `covered_from` that the page names replaces the
+    /// known one, and one that it does not name keeps it: only a reading's first page names it. `last_seen` only moves
+    /// forward.
     pub async fn record_log_facts(
         &self,
         proof: &LeaseProof,

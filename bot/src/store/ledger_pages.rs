@@ -300,7 +300,8 @@ impl Tx {
             execute!(
                 self,
                 "INSERT INTO log_coverage (class, covered_from_at, last_seen_at) VALUES ($1, $2, $3) \
-                 ON CONFLICT (class) DO UPDATE SET covered_from_at = excluded.covered_from_at, \
+                 ON CONFLICT (class) DO UPDATE SET \
+                 covered_from_at = COALESCE(excluded.covered_from_at, log_coverage.covered_from_at), \
                  last_seen_at = CASE WHEN log_coverage.last_seen_at IS NULL \
                  OR excluded.last_seen_at > log_coverage.last_seen_at \
                  THEN excluded.last_seen_at ELSE log_coverage.last_seen_at END",

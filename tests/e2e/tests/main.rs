@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod kill;
+mod looks;
 mod observe;
 mod repair;
 mod slack;

@@ -179,11 +179,20 @@ async fn a_page_without_a_fact_keeps_the_fact() {
                 last_failure: Some(minute(6)),
             },
         );
+        let unnamed = Coverage {
+            covered_from: None,
+            last_seen: Some(minute(6)),
+        };
+        failure
+            .coverage
+            .insert(EventClass::CertificateBound, unnamed);
         store
             .record_log_facts(&proof, &failure, &LogEvents::default(), &cursor("next", 6))
             .await
             .unwrap();
         let mut expected = page(5);
+        let kept = expected.coverage.get_mut(&EventClass::CertificateBound);
+        kept.unwrap().last_seen = Some(minute(6));
         expected
             .fastpass
             .values_mut()
