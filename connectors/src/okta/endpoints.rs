@@ -7,7 +7,8 @@ use crate::http::{Effect, Endpoint};
 const DEVICES: &str = "the scope okta.devices.read and the role Read-only administrator";
 const USERS: &str = "the scope okta.users.read and the role Read-only administrator";
 const LOGS: &str = "the scope okta.logs.read and the role Read-only or Report administrator";
-pub(super) const POLICIES: &str = "the scope okta.policies.read and the role Read-only administrator";
+pub(super) const POLICIES: &str =
+    "the scope okta.policies.read and the role Read-only administrator";
 const AUTHENTICATORS: &str =
     "the scope okta.authenticators.read and the role Read-only administrator";
 const AUTHORITIES: &str =

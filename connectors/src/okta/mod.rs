@@ -27,7 +27,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use unstuck_domain::{
-    CertificateAuthority, DeviceConfirmation, DeviceId, GroupId, LogFact, OktaDevice, PolicyFacts, UserId,
+    CertificateAuthority, DeviceConfirmation, DeviceId, GroupId, LogFact, OktaDevice, PolicyFacts,
+    UserId,
 };
 use url::Url;
 
