@@ -24,6 +24,7 @@ mod records;
 mod shared;
 mod sso;
 mod unexplained;
+mod which_certificate;
 
 type Answer = (Cause, Confidence, Stage);
 
