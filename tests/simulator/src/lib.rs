@@ -34,5 +34,5 @@ pub use simulator::{Ports, Simulator, SimulatorConfig};
 pub use tenant::TenantFault;
 pub use world::{
     DeviceStatus, DeviceView, EarlyAccess, MachineKey, Mdm, Persona, Platform, RuleEdit,
-    SignInOutcome, UserStatus, World,
+    SignInOutcome, UserStatus, World, oldest_okta_verify, oldest_system,
 };

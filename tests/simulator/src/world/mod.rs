@@ -46,6 +46,7 @@ pub(crate) use mdm_intune::TRUSTED_PROFILE_MISSING;
 pub(crate) use mdm_service::*;
 pub use okta_device::DeviceStatus;
 pub(crate) use okta_device::{Enrolment, Link, OktaDevice, StaleRow};
+pub use okta_verify::{oldest_okta_verify, oldest_system};
 pub(crate) use org_change::Changed;
 pub use org_change::RuleEdit;
 pub(crate) use people::{GroupKind, OktaGroup, Person};

@@ -4,7 +4,7 @@
 use super::{Browser, Client, Id, MachineKey, Network, Platform, ProfileKind, SsoExtension, State};
 
 /// The oldest Okta Verify that this company's admins allow.
-pub(crate) fn oldest_okta_verify(platform: Platform) -> &'static str {
+pub fn oldest_okta_verify(platform: Platform) -> &'static str {
     match platform {
         Platform::Windows => "5.0.0.0",
         _ => "9.20.0",
@@ -12,7 +12,7 @@ pub(crate) fn oldest_okta_verify(platform: Platform) -> &'static str {
 }
 
 /// The oldest system that this company's admins allow.
-pub(crate) fn oldest_system(platform: Platform) -> &'static str {
+pub fn oldest_system(platform: Platform) -> &'static str {
     match platform {
         Platform::Windows => "10.0.19045",
         _ => "14.0",
