@@ -20,7 +20,8 @@ pub const VALIDITY: TimeDelta = TimeDelta::days(365);
 /// Okta's CA revokes a certificate on the day after its first 90 unused ones.
 pub const UNUSED_DIES_AFTER: TimeDelta = TimeDelta::days(91);
 
-/// An inventory older than this does not prove that a certificate is missing.
+/// An inventory older than this is a sign that a certificate is missing, and no proof; and not even that where nobody
+/// knows when the profile was delivered.
 const INVENTORY_SPEAKS_FOR: TimeDelta = TimeDelta::days(7);
 
 /// Issuers that Okta accepts, by `[attestation] issuers` and the org's id.
@@ -353,10 +354,15 @@ fn judge_absence<'a>(subject: &Subject<'a>, now: DateTime<Utc>) -> CertificateVi
     }
     match subject.record.and_then(|record| record.inventory_at) {
         None => unknown(UnknownBecause::InventoryUndated),
-        Some(at) if at + INVENTORY_SPEAKS_FOR < now => unknown(UnknownBecause::InventoryStale),
-        Some(_) => CertificateView {
+        Some(at) if at + INVENTORY_SPEAKS_FOR < now && !is_dated(subject) => {
+            unknown(UnknownBecause::InventoryStale)
+        }
+        Some(at) => CertificateView {
             state: CertificateState::Missing,
-            confidence: listed_confidence(subject),
+            confidence: match at + INVENTORY_SPEAKS_FOR < now {
+                true => Confidence::Medium,
+                false => listed_confidence(subject),
+            },
             issued_at: subject.issued.map(|issued| issued.seen.last),
             ..unknown(UnknownBecause::NotShown)
         },
@@ -412,7 +418,15 @@ fn inventory_is_behind(subject: &Subject<'_>) -> Option<UnknownBecause> {
 
 /// A listing is proof only if it is known to be newer than the last delivery of the profile.
 fn listed_confidence(subject: &Subject<'_>) -> Confidence {
-    let dated = subject.record.is_some_and(|record| {
+    match is_dated(subject) {
+        true => Confidence::High,
+        false => Confidence::Medium,
+    }
+}
+
+/// Whether the time of every delivery is known, so that an inventory can be told to be newer.
+fn is_dated(subject: &Subject<'_>) -> bool {
+    subject.record.is_some_and(|record| {
         let deliveries = record.profiles.as_deref();
         deliveries.is_some_and(|deliveries| {
             deliveries
@@ -420,11 +434,7 @@ fn listed_confidence(subject: &Subject<'_>) -> Confidence {
                 .filter(|delivery| delivery.state == ProfileState::Installed)
                 .all(|delivery| delivery.since.is_some())
         })
-    });
-    match dated {
-        true => Confidence::High,
-        false => Confidence::Medium,
-    }
+    })
 }
 
 fn log_issue(log: &LogFacts, row: &MdmCertificate) -> Option<DateTime<Utc>> {

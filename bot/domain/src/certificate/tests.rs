@@ -111,6 +111,20 @@ fn an_old_or_undated_inventory_does_not_prove_a_certificate_missing() {
 }
 
 #[test]
+fn an_old_inventory_that_is_newer_than_the_delivery_is_a_sign_only() {
+    let (mut org, at) = Org::with_mac();
+    org.remove_certificate(at);
+    org.profile(at).since = Some(days_ago(20));
+    org.record(at).inventory_at = Some(days_ago(8));
+    let subject = org.subject(at.okta, "ann");
+    let view = judge(&subject);
+    assert_eq!(
+        (view.state, view.confidence),
+        (CertificateState::Missing, Confidence::Medium)
+    );
+}
+
+#[test]
 fn issue_and_validity_stand_in_where_no_row_is_shown() {
     let (mut org, at) = Org::with_pc();
     org.record(at).certificates = None;

@@ -119,7 +119,7 @@ pub(super) static PROBE_BLOCKED: Entry = Entry {
     on: On::Desktops,
     mdms: "all",
     confidence: Confidence::Medium,
-    evidence: "FastPass failed since the certificate, and the user signed in otherwise or it was not phishing resistant; or it succeeded without resisting phishing and was refused",
+    evidence: "FastPass failed since the certificate; surer if the user signed in otherwise or it was not phishing resistant; or it succeeded without resisting phishing and was refused",
     person: "Browser and network admin: bypass 127.0.0.1 and localhost in proxies, let the org's domain pass; the user tries another browser or network",
     neighbours: &[
         Cause::SsoextMissing,
@@ -141,7 +141,7 @@ fn probe_blocked(facts: &Facts<'_, '_>) -> Verdict {
         .is_some_and(|ready| signed_in_otherwise(facts, ready));
     let two_signals = (failed.is_some() && (otherwise || not_resistant.is_some()))
         || (not_resistant.is_some() && facts.refused().is_some());
-    if !two_signals {
+    if failed.is_none() && !two_signals {
         return open(
             "FastPass was tried since the certificate and did not come through; why is not shown",
             "try another browser and another network: an ad-blocker, a proxy or TLS inspection keeps the browser from Okta Verify",
@@ -154,7 +154,11 @@ fn probe_blocked(facts: &Facts<'_, '_>) -> Verdict {
     );
     evidence
         .extend(browser(facts).map(|name| facts.okta_says("fastpass.browser", name, Some(tried))));
-    Found::new(Cause::FastpassProbeBlocked, Confidence::Medium, evidence)
+    let confidence = match two_signals {
+        true => Confidence::Medium,
+        false => Confidence::Low,
+    };
+    Found::new(Cause::FastpassProbeBlocked, confidence, evidence)
         .since(Some(tried))
         .into()
 }

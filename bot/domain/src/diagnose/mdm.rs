@@ -1,9 +1,10 @@
 //! Is it in an MDM, and does the MDM reach it?
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    Assumption, Cause, Confidence, Enrolment, MatchStrength, Platform, Stage, correlate::normalise,
+    Assumption, Cause, Confidence, Enrolment, MatchStrength, MdmDevice, Platform, ProfileState,
+    Stage, correlate::normalise,
 };
 
 use super::{
@@ -156,6 +157,8 @@ pub(super) static PUSH_CHANNEL_DOWN: Entry = Entry {
 
 /// A command that is this old when the device is next heard of was not delivered by push.
 const DELIVERED_WITHIN: TimeDelta = TimeDelta::hours(24);
+/// A command that waits by so much longer than the profile's own belongs to a queue that does not move.
+const QUEUED_BEFORE: TimeDelta = TimeDelta::hours(1);
 
 fn push_channel_down(facts: &Facts<'_, '_>) -> Verdict {
     let Some((mdm, record)) = facts.mdm() else {
@@ -174,7 +177,11 @@ fn push_channel_down(facts: &Facts<'_, '_>) -> Verdict {
             .since(Some(ended))
             .into();
     }
-    let waiting = record.command_pending_since.zip(record.last_check_in);
+    // The command of the profile itself is "profile pending"; a queue is older than that.
+    let queue = record
+        .command_pending_since
+        .filter(|since| pending_since(record).is_none_or(|own| *since + QUEUED_BEFORE <= own));
+    let waiting = queue.zip(record.last_check_in);
     let Some((since, heard)) = waiting.filter(|(since, heard)| *since + DELIVERED_WITHIN <= *heard)
     else {
         return Verdict::NoFault("no command of the MDM waits for long");
@@ -186,6 +193,15 @@ fn push_channel_down(facts: &Facts<'_, '_>) -> Verdict {
     Found::new(Cause::MdmPushChannelDown, Confidence::Medium, evidence)
         .since(Some(since))
         .into()
+}
+
+/// Since when the attestation profile itself waits to be delivered.
+fn pending_since(record: &MdmDevice) -> Option<DateTime<Utc>> {
+    let deliveries = record.profiles.iter().flatten();
+    deliveries
+        .filter(|delivery| delivery.state == ProfileState::Pending)
+        .filter_map(|delivery| delivery.since)
+        .min()
 }
 
 /// C16: in use by Okta's word, silent by the MDM's. Silent on both sides is idle, which is no fault of the MDM.

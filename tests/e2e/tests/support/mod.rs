@@ -410,6 +410,7 @@ sign_in_app = "{sign_in_app}"
 [[mdm]]
 name = "intune"
 kind = "intune"
+platforms = ["WINDOWS", "MACOS"]
 tenant_id = "{tenant}"
 client_id = "{intune_client}"
 client_secret = "file:intune.secret"

@@ -96,7 +96,7 @@ pub(in crate::diagnose) static UNREACHABLE: Entry = Entry {
     on: On::Desktops,
     mdms: "all",
     confidence: Confidence::Low,
-    evidence: "the profile failed with words of a timeout or of TLS; a cluster by site makes it surer",
+    evidence: "only as a fleet finding: at one site the profile fails with words of a timeout or of TLS, elsewhere it does not; of one computer such words pass by themselves, or a person checks",
     person: "Network admin: let the org's domain pass without inspection; resend once the device is in another network",
     neighbours: &[Cause::CaScepUrlWrong],
     prove: Prove::OfUser(unreachable),
@@ -124,13 +124,10 @@ fn unreachable(facts: &Facts<'_, '_>) -> Verdict {
         return Verdict::NoFault("nothing says that a certificate was asked for in vain");
     };
     if trouble.says(&NO_WAY_THROUGH) {
-        let mut evidence = vec![trouble.evidence(facts)];
-        let site = facts.mdm().and_then(|(_, record)| record.site.as_deref());
-        evidence.extend(site.map(|site| facts.mdm_says("site", site, None)));
-        return Found::new(Cause::CaScepUnreachable, Confidence::Low, evidence)
-            .worded(trouble.error)
-            .since(trouble.since)
-            .into();
+        return open(
+            "the error is of a kind that passes by itself, or that a network makes for all who are in it",
+            "compare with other computers at that site; if they fail alike, let the network pass the org's domain without inspection",
+        );
     }
     open(
         "no API shows whether the computer's network lets it reach the SCEP host",

@@ -130,10 +130,8 @@ fn the_words_of_the_error_tell_the_origin() {
             "SCEP Certificate enroll failed. Result: (The hash value is not correct.)",
             at_delivery(Cause::CaTrustedCertMismatch, Confidence::High),
         ),
-        (
-            "The request timed out.",
-            at_delivery(Cause::CaScepUnreachable, Confidence::Low),
-        ),
+        // May pass by itself; a network that does not let it through shows at many computers only.
+        ("The request timed out.", FAILED),
         ("Unknown error", FAILED),
     ] {
         pc(expected, |org, at| fail(org, at, error));

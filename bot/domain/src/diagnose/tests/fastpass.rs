@@ -90,7 +90,12 @@ fn a_sign_in_with_another_factor_since_the_certificate_makes_it_less_sure() {
 
 #[test]
 fn a_failed_attempt_since_the_certificate_is_not_silence() {
-    undecided(Stage::FastpassAfterCert, "and failed", |org, at| {
+    let blocked = (
+        Cause::FastpassProbeBlocked,
+        Confidence::Low,
+        Stage::FastpassAfterCert,
+    );
+    mac(blocked, |org, at| {
         org.sign_in(
             at.okta,
             "ann",
@@ -279,12 +284,14 @@ fn a_refused_sign_in_that_did_not_resist_phishing_is_a_blocked_probe() {
 }
 
 #[test]
-fn a_failure_alone_may_have_any_reason() {
+fn a_failure_alone_makes_a_blocked_probe_no_more_than_likely() {
     let (mut org, at) = Org::with_mac();
     attempts(&mut org, at, Some(2), None);
     let diagnosis = org.diagnosis(at.okta, "ann");
-    assert_eq!(diagnosis.cause, Cause::InsufficientEvidence);
-    assert_eq!(to_check(&diagnosis), [Cause::FastpassProbeBlocked]);
+    assert_eq!(
+        (diagnosis.cause, diagnosis.confidence),
+        (Cause::FastpassProbeBlocked, Confidence::Low)
+    );
 }
 
 #[test]

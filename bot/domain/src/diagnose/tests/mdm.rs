@@ -178,6 +178,7 @@ fn a_command_that_waits_through_contacts_is_a_push_that_does_not_arrive() {
         move |org: &mut Org, at: At| {
             org.remove_certificate(at);
             org.profile(at).state = ProfileState::Pending;
+            org.profile(at).since = Some(hours_ago(18));
             org.record(at).command_pending_since = Some(hours_ago(since));
             org.record(at).last_check_in = Some(hours_ago(heard));
         }
@@ -190,4 +191,12 @@ fn a_command_that_waits_through_contacts_is_a_push_that_does_not_arrive() {
     );
     mac(pending, waits(20, 1));
     mac(pending, waits(30, 10));
+    // The profile's own command is no queue.
+    mac(pending, |org, at| {
+        org.remove_certificate(at);
+        org.profile(at).state = ProfileState::Pending;
+        org.profile(at).since = Some(hours_ago(90));
+        org.record(at).command_pending_since = Some(hours_ago(90));
+        org.record(at).last_check_in = Some(hours_ago(1));
+    });
 }
