@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Known, Member, Phase, judge::World, member, signature::Signature};
+use super::{Known, Member, Phase, member, signature::Signature, world::World};
 use crate::{DeviceId, HardwareKey};
 
 /// Computers that are let go, batch by batch; after the last all others follow.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     ChallengeKind, DeviceChange, EventClass, LifecycleSeen, ManagementStatus, ProfileState,
-    Symptom, UserDetail,
+    Symptom, UserDetail, UserId,
     correlate::normalise,
     sample::{At, INTUNE, JAMF, Org, days_ago, hours_ago, now},
 };
