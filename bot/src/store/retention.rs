@@ -14,7 +14,7 @@ const ROWS_AT_ONCE: i64 = 500;
 pub struct Keep {
     /// Sweeps and their counts.
     pub sweeps_since: DateTime<Utc>,
-    /// Closed findings and the history of all.
+    /// Closed findings, fleet-wide ones too, and the history of all.
     pub findings_since: DateTime<Utc>,
     /// Ended runs with repairs and journals, and decided proposals.
     pub runs_since: DateTime<Utc>,
@@ -118,13 +118,26 @@ impl Store {
              WHERE closed_at < $1 LIMIT $2)",
             since
         );
+        let fleet = until_done!(
+            self,
+            ROWS_AT_ONCE,
+            "DELETE FROM fleet_findings WHERE id IN (SELECT id FROM fleet_findings WHERE closed_at < $1 LIMIT $2)",
+            since
+        );
+        let usual = until_done!(
+            self,
+            ROWS_AT_ONCE,
+            "DELETE FROM fleet_usual WHERE day_at IN (SELECT DISTINCT day_at FROM fleet_usual \
+             WHERE day_at < $1 LIMIT $2)",
+            since
+        );
         let history = until_done!(
             self,
             ROWS_AT_ONCE,
             "DELETE FROM finding_changes WHERE id IN (SELECT id FROM finding_changes WHERE changed_at < $1 LIMIT $2)",
             since
         );
-        Ok(closed + history)
+        Ok(closed + fleet + usual + history)
     }
 
     async fn delete_runs(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -26,6 +26,7 @@ fn every_table_has_sample_rows() {
     let schemas = [
         include_str!("../../../../migrations/sqlite/0001_first_release.sql"),
         include_str!("../../../../migrations/sqlite/0002_more_of_the_log.sql"),
+        include_str!("../../../../migrations/sqlite/0003_fleet_findings.sql"),
         include_str!("../../../../migrations/sqlite/0004_doctor.sql"),
     ];
     let mut made: Vec<&str> = schemas

@@ -3,6 +3,7 @@
 
 mod audit;
 mod database;
+mod fleet_findings;
 mod flight;
 mod journal;
 mod leases;

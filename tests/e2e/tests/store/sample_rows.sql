@@ -57,3 +57,7 @@ INSERT INTO audit_seals (last_seq, head, signature, sealed_at) VALUES (1, 'c', '
 INSERT INTO scep_probes (url, asked_at, answer) VALUES ('https://acme.okta.com/pki/AB/scep/rac1', '2026-11-23T07:00:00+00:00', '{"unanswered":"timed out"}');
 INSERT INTO doctor_checks (id, status, checked_at) VALUES ('okta.org', 'ok', '2026-11-23T07:00:00+00:00');
 INSERT INTO beliefs (name, confirmed, contradicted, counted_at) VALUES ('bind_events', 41, 0, '2026-11-23T07:00:00+00:00');
+INSERT INTO fleet_findings (id, cause, confidence, attribute, value, phase, since_at, evidence, affected, computers, held, released, managed, opened_at, seen_at)
+VALUES ('F-7F3K2Q', 'ca_static_secret_rotated', 'medium', 'profile', 'Okta SCEP (jamf)', 'open', '2026-11-22T16:00:00+00:00', '[]', 34, 33, 34, 0, 0, '2026-11-23T07:01:00+00:00', '2026-11-23T07:01:00+00:00');
+INSERT INTO fleet_members (fleet_id, device_id, user_id, released) VALUES ('F-7F3K2Q', 'guo1', '00u1', FALSE);
+INSERT INTO fleet_usual (day_at, cause, attribute, value, faults) VALUES ('2026-11-22T00:00:00+00:00', 'profile_failed', 'model', 'Mac14,2', 2);
