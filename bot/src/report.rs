@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    DeviceId, Evidence, Finding, MdmDeviceId, MdmName, PlanDigest, PlaybookName, ProposalId,
-    ProposalState, UserId, findings::Counts,
+    DeviceId, Evidence, Finding, FleetFindingId, MdmDeviceId, MdmName, PlanDigest, PlaybookName,
+    ProposalId, ProposalState, UserId,
+    findings::Counts,
+    fleet_gate::{self, Phase},
 };
 
 /// One sweep, whole.
@@ -62,6 +64,9 @@ pub struct Incomplete {
 /// A cause that hit many devices at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FleetFinding {
+    /// `F-` and six base32 characters.
+    #[serde(default)]
+    pub id: Option<FleetFindingId>,
     /// Cause.
     pub cause: String,
     /// What its members share.
@@ -74,6 +79,63 @@ pub struct FleetFinding {
     pub since: Option<DateTime<Utc>>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
+    /// Where it is: open, `marked_fixed`, canary or resumed.
+    #[serde(default)]
+    pub state: Option<Phase>,
+    /// How many computers.
+    #[serde(default)]
+    pub computers: usize,
+    /// Device-users whose repair waits for it.
+    #[serde(default)]
+    pub held: usize,
+    /// Device-users that were let go since a person said that it is fixed.
+    #[serde(default)]
+    pub released: usize,
+    /// Those of them that are managed again.
+    #[serde(default)]
+    pub managed: usize,
+    /// The change that began it, probably, and who made it.
+    #[serde(default)]
+    pub change: Option<Change>,
+}
+
+/// A change that a fleet-wide fault probably began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Okta's event type, or what happened in the MDM.
+    pub event: String,
+    /// Who did it.
+    pub by: Option<String>,
+    /// To what.
+    pub to: Option<String>,
+}
+
+impl FleetFinding {
+    /// As the gate has it.
+    pub fn new(finding: &fleet_gate::FleetFinding) -> Self {
+        Self {
+            id: Some(finding.id.clone()),
+            cause: finding.cause.name().into(),
+            attribute: finding.attribute.word().into(),
+            value: finding.value.clone(),
+            affected: finding.members.len(),
+            since: finding.since,
+            evidence: finding.evidence.clone(),
+            state: Some(finding.phase),
+            computers: finding.computers,
+            held: finding.held(),
+            released: finding.released.len(),
+            managed: finding.managed,
+            change: finding.change.as_ref().map(|change| Change {
+                at: change.at,
+                event: change.event_type.clone(),
+                by: change.actor.clone(),
+                to: change.target.clone(),
+            }),
+        }
+    }
 }
 
 /// A proposal, as every command shows it.

@@ -1,6 +1,7 @@
 //! One pass over the fleet: observe → decide → save → ask. Returns the document that every surface shows.
 
 mod document;
+mod fleet;
 mod save;
 mod state;
 
@@ -115,6 +116,8 @@ impl Sweeper {
         self.save_beliefs(proof, &observed, started_at).await?;
         self.save_findings(proof, &observed, &decided, started_at)
             .await?;
+        self.save_fleet(proof, &observed, &decided, started_at)
+            .await?;
         self.save_proposals(&observed, &decided).await?;
         let document = self
             .document(&id, started_at, false, &observed, decided)
@@ -185,7 +188,7 @@ impl Sweeper {
             .fastpass_group
             .as_deref()
             .map(GroupId::from);
-        let fleet = crate::domain::fleet_gate::FleetState::default();
+        let fleet = self.fleet_state(&observed, now).await?;
         let decided = tokio::task::block_in_place(|| {
             decide(&DecideInput {
                 now,

@@ -1,5 +1,7 @@
 //! Findings, plans and outcomes in the sentences that the terminal, Slack and the pages share.
 
+mod guide;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
@@ -11,6 +13,8 @@ use crate::{
     executor::Proved,
     words::count,
 };
+
+pub use guide::guide;
 
 /// `MBP-0114 · ann@acme.com`; names before ids.
 pub fn who(finding: &Finding) -> String {
@@ -161,7 +165,9 @@ pub fn why_not(why: WhyNot) -> &'static str {
             "registered, enrolled or repaired a short while ago; it gets time to settle"
         }
         WhyNot::SourceIncomplete => "a source could not be read to the end",
-        WhyNot::HeldByFleetFinding => "part of a fleet-wide finding",
+        WhyNot::HeldByFleetFinding => {
+            "part of a fleet-wide finding, held until a person marks it as fixed"
+        }
         WhyNot::InsufficientEvidence => "not enough evidence",
         WhyNot::NoMatch => "no record in the MDM matches",
         WhyNot::WeakMatch => "matched by user and name only; confirm with `unstuck link`",

@@ -5,6 +5,7 @@
 //! received a message judges it; the others take what was left lying.
 
 mod commands;
+mod fleet;
 mod replies;
 
 use std::{collections::HashMap, sync::Arc};
@@ -201,6 +202,10 @@ impl InboxPass {
             }
             "s.later" | "s.not_mine" => {
                 let (outcome, answer) = self.owner(&user, &action, &value, now).await?;
+                judged(outcome, answer)
+            }
+            "f.fixed" => {
+                let (outcome, answer) = self.marked_fixed(&user, &value, now).await?;
                 judged(outcome, answer)
             }
             // Links open by themselves.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::mrkdwn;
 use crate::{
-    domain::{ProposalId, RepairId, StepId, UserId},
+    domain::{FleetFindingId, ProposalId, RepairId, StepId, UserId},
     store::NewMessage,
 };
 
@@ -24,6 +24,8 @@ pub const CHANNEL: &str = "channel";
 pub mod kind {
     /// A proposal's card.
     pub const CARD: &str = "card";
+    /// The card of a fleet-wide finding; it waits for no working hours.
+    pub const FLEET: &str = "fleet";
     /// A line in a card's thread.
     pub const THREAD: &str = "thread";
     /// A line in the channel.
@@ -53,6 +55,44 @@ pub fn card(proposal: &ProposalId, at: DateTime<Utc>) -> NewMessage {
 /// Key of a proposal's card.
 pub fn card_key(proposal: &ProposalId) -> String {
     format!("card:{proposal}")
+}
+
+/// The card of a fleet-wide finding, to be drawn anew.
+pub fn fleet_card(finding: &FleetFindingId, at: DateTime<Utc>) -> NewMessage {
+    NewMessage {
+        key: fleet_key(finding),
+        kind: kind::FLEET.into(),
+        recipient: CHANNEL.into(),
+        thread: None,
+        payload: json!({ "fleet_finding": finding }),
+        revision: next_revision(),
+        at,
+        due_at: at,
+    }
+}
+
+/// Key of a fleet-wide finding's card.
+pub fn fleet_key(finding: &FleetFindingId) -> String {
+    format!("fleet:{finding}")
+}
+
+/// A line in the thread of a fleet-wide finding's card; the text is Slack's markup already.
+pub(crate) fn fleet_thread(
+    finding: &FleetFindingId,
+    key: &str,
+    marked: &str,
+    at: DateTime<Utc>,
+) -> NewMessage {
+    NewMessage {
+        key: format!("thread:{finding}:{key}"),
+        kind: kind::THREAD.into(),
+        recipient: CHANNEL.into(),
+        thread: Some(fleet_key(finding)),
+        payload: json!({ "text": marked }),
+        revision: next_revision(),
+        at,
+        due_at: at,
+    }
 }
 
 /// A line in the thread of a proposal's card; `text` is plain and is escaped here.

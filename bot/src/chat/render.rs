@@ -2,6 +2,7 @@
 
 mod card;
 mod direct;
+mod fleet;
 mod modal;
 mod refusal;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 pub use card::card;
 pub use direct::{Ask, SignInValues, announce, plain, sign_in};
+pub use fleet::{fleet_card, fleet_value};
 pub(crate) use modal::REASONS;
 pub use modal::deny;
 pub use refusal::refused;

@@ -125,7 +125,7 @@ impl Pass for SenderPass {
 fn urgency(kind: &str) -> u8 {
     match kind {
         kind::NOTICE => 0,
-        kind::CARD => 1,
+        kind::CARD | kind::FLEET => 1,
         kind::DIRECT => 2,
         kind::SIGN_IN | kind::ANNOUNCE => 3,
         _ => 4,

@@ -252,6 +252,7 @@ impl Executor {
         }))
     }
 
+    /// What keeps a computer from being repaired now: another repair's hold, or a fleet-wide finding.
     pub(super) async fn held_by_another(&self, walk: &Walk<'_>) -> anyhow::Result<Option<String>> {
         let holds = self.store.open_holds().await?;
         let other = holds.iter().find(|hold| {
@@ -259,6 +260,20 @@ impl Executor {
                 && Some(&hold.hold.mdm) == walk.planned.mdm.as_ref()
                 && Some(&hold.hold.device) == walk.planned.mdm_device_id.as_ref()
         });
-        Ok(other.map(|hold| format!("repair {} has not given it back yet", hold.repair)))
+        if let Some(hold) = other {
+            return Ok(Some(format!(
+                "repair {} has not given it back yet",
+                hold.repair
+            )));
+        }
+        for subject in &walk.planned.subjects {
+            let (device, user) = (&subject.device_id, &subject.user_id);
+            if let Some(fleet) = self.store.held_by_fleet_finding(device, user).await? {
+                return Ok(Some(format!(
+                    "the fleet-wide finding {fleet} is not marked as fixed"
+                )));
+            }
+        }
+        Ok(None)
     }
 }

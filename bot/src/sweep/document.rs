@@ -4,9 +4,12 @@ use chrono::{DateTime, Utc};
 
 use super::{Sweeper, usage};
 use crate::{
-    domain::{EventClass, ProposalState, decide::Decided, digest, guard::ProposalChange},
+    domain::{
+        EventClass, ProposalState, decide::Decided, digest, fleet_gate::Phase,
+        guard::ProposalChange,
+    },
     observer::Observed,
-    report::{ProposalSummary, SweepDocument, SweepHead},
+    report::{FleetFinding, ProposalSummary, SweepDocument, SweepHead},
 };
 
 impl Sweeper {
@@ -64,7 +67,13 @@ impl Sweeper {
             findings: decided.findings,
             unlinked: decided.unlinked,
             upcoming: decided.upcoming,
-            fleet_findings: Vec::new(),
+            fleet_findings: decided
+                .fleet
+                .findings
+                .iter()
+                .filter(|finding| finding.phase != Phase::Closed)
+                .map(FleetFinding::new)
+                .collect(),
             proposals,
             api: usage(&self.observer),
         })

@@ -1,6 +1,7 @@
 //! One binary for all end-to-end tests.
 
 mod accuracy;
+mod fleet;
 mod kill;
 mod looks;
 mod observe;

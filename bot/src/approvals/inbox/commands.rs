@@ -90,7 +90,7 @@ impl InboxPass {
         }
     }
 
-    fn not_allowed(&self, groups: &Groups, verb: &str, operators_too: bool) -> String {
+    pub(super) fn not_allowed(&self, groups: &Groups, verb: &str, operators_too: bool) -> String {
         if groups.unread {
             return "Nothing was changed: I could not check your rights in Slack. Please try again in a moment.".into();
         }

@@ -8,7 +8,7 @@ use crate::{
         messages::kind,
         render::{self, CardValues, Rendered, SignInValues},
     },
-    domain::{ProposalId, UserId},
+    domain::{FleetFindingId, ProposalId, UserId},
     settings::Settings,
     store::{OutboxMessage, StopScope, Store},
 };
@@ -42,6 +42,13 @@ pub(super) async fn render(
                     at_any_hour: values.evidence.blocked,
                     content: render::card(&values),
                 })
+        }
+        kind::FLEET => {
+            let id = FleetFindingId::from(payload["fleet_finding"].as_str().unwrap_or_default());
+            let record = deps.store.fleet_finding(&id).await?;
+            record.and_then(|record| {
+                plain(render::fleet_card(&record, &deps.settings.approvals, now))
+            })
         }
         kind::ANNOUNCE => plain(render::announce(
             payload["device"].as_str().unwrap_or("your computer"),

@@ -9,8 +9,8 @@ use owo_colors::OwoColorize;
 
 use super::View;
 use crate::{
-    domain::{Confidence, Finding, MdmName, WhyNot},
-    report::{ProposalSummary, SweepDocument},
+    domain::{Confidence, Finding, MdmName, WhyNot, fleet_gate::Phase},
+    report::{FleetFinding, ProposalSummary, SweepDocument},
     wording,
     words::{count, thousands},
 };
@@ -190,28 +190,59 @@ fn totals(document: &SweepDocument) -> String {
     out
 }
 
+/// Causes that hit many at once: what, since when, by which change, and what becomes of their members.
 fn fleet(document: &SweepDocument, view: &View) -> String {
     let lines: Vec<String> = document
         .fleet_findings
         .iter()
-        .map(|one| {
-            let since = one
-                .since
-                .map_or(String::new(), |at| format!(", since {}", view.time(at)));
-            let text = format!(
-                "{} with {} {}{since}: not repaired one by one",
-                count(one.affected, "device-user"),
-                one.attribute,
-                one.value
-            );
-            view.hanging(&format!("  {:<26} ", one.cause), &text)
-        })
+        .map(|one| view.hanging(&format!("  {:<26} ", one.cause), &fleet_line(one, view)))
         .collect();
     if lines.is_empty() {
         String::new()
     } else {
         format!(" fleet-wide\n{}", lines.join("\n"))
     }
+}
+
+fn fleet_line(one: &FleetFinding, view: &View) -> String {
+    let id = one.id.as_ref().map(|id| format!("{id}: "));
+    let mut text = format!(
+        "{}{}",
+        id.unwrap_or_default(),
+        count(one.affected, "device-user")
+    );
+    if one.attribute != "org" {
+        let attribute = one.attribute.replace('_', " ");
+        let _ = write!(text, " with {attribute} {}", one.value);
+    }
+    if let Some(at) = one.since {
+        let _ = write!(text, ", since {}", view.time(at));
+    }
+    let _ = write!(text, ": not repaired one by one");
+    if let Some(change) = &one.change {
+        let by = change.by.as_deref().map(|by| format!(" by {by}"));
+        let _ = write!(
+            text,
+            "; probably {}{}",
+            change.event,
+            by.unwrap_or_default()
+        );
+    }
+    let held = thousands(one.held as u64);
+    let let_go = || {
+        format!(
+            "{} of {} let go are managed again",
+            one.managed, one.released
+        )
+    };
+    let _ = match one.state {
+        Some(Phase::Open) => write!(text, "; {held} held until a person marks it as fixed"),
+        Some(Phase::MarkedFixed) => write!(text, "; marked as fixed, {held} held"),
+        Some(Phase::Canary) => write!(text, "; {}, {held} held", let_go()),
+        Some(Phase::Resumed) => write!(text, "; {}, nobody is held", let_go()),
+        Some(Phase::Closed) | None => Ok(()),
+    };
+    text
 }
 
 /// Findings that share what a row of the table says.
@@ -461,6 +492,28 @@ mod tests {
           jamf     shrunk: 1,200 records, 4,377 the last time
           If it really became smaller: unstuck sweep --accept-shrink NAME
         ");
+    }
+
+    #[test]
+    fn a_fleet_finding_names_the_change_and_how_far_its_canary_is() {
+        let mut document = document();
+        let more = json!({"id": "F-7F3K2Q", "cause": "ca_static_secret_rotated", "attribute": "profile",
+            "value": "Okta SCEP", "affected": 34, "since": null, "evidence": [], "state": "canary", "computers": 33,
+            "held": 33, "released": 1, "managed": 0, "change": {"at": "2026-11-23T16:00:00Z",
+            "event": "device.platform.secret_key.reset", "by": "Carla Admin", "to": null}});
+        document.fleet_findings = vec![serde_json::from_value(more).unwrap()];
+        let text = plain(&sweep(&document, &beside(), &view(200)), 200);
+        let line = text
+            .lines()
+            .find(|line| line.contains("F-7F3K2Q:"))
+            .unwrap();
+        for part in [
+            "34 device-users with profile Okta SCEP",
+            "probably device.platform.secret_key.reset by Carla Admin",
+            "0 of 1 let go are managed again, 33 held",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
     }
 
     #[test]
