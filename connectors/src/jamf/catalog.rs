@@ -51,6 +51,9 @@ impl JamfClient {
             if let Some(profile) = read {
                 self.remember_store(&profile.attestation.id, profile.attestation.store);
                 profiles.attestation.push(profile);
+            } else {
+                // A trusted-certificate profile may have such a name, too.
+                others.push(entry);
             }
         }
         let (known, mut unknown): (Vec<_>, Vec<_>) = others

@@ -13,6 +13,9 @@ use crate::{
     traits::Result,
 };
 
+/// So many profiles that no setting names are looked into for trusted certificates and SSO extensions.
+const LOOKS: usize = 100;
+
 /// What Jamf Pro tells its admins.
 #[derive(Debug, Deserialize)]
 struct Notification {
@@ -25,7 +28,7 @@ struct Notification {
 #[async_trait]
 impl ReadSetup for JamfClient {
     async fn setup(&self) -> Result<MdmSetup> {
-        let profiles = self.read_profiles(0).await?;
+        let profiles = self.read_profiles(LOOKS).await?;
         Ok(MdmSetup {
             profiles: profiles.attestation(),
             sso_extensions: profiles.sso_extensions(),
