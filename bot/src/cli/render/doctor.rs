@@ -31,8 +31,16 @@ pub(in crate::cli) fn checklist(report: &Report, view: &View) -> String {
 
 /// As wide as the longest id, within reason.
 fn id_width(report: &Report) -> usize {
-    let ids = report.checks.iter().map(|check| check.id.chars().count());
+    let ids = report
+        .checks
+        .iter()
+        .map(|check| name(check).chars().count());
     ids.max().unwrap_or(0).min(26)
+}
+
+/// The heading says already what an assumption is.
+fn name(check: &Check) -> &str {
+    check.id.strip_prefix("assumption.").unwrap_or(&check.id)
 }
 
 fn line(check: &Check, width: usize, view: &View) -> String {
@@ -42,7 +50,7 @@ fn line(check: &Check, width: usize, view: &View) -> String {
         Status::Failure => "FAILS",
         Status::Skipped => "skipped",
     };
-    let plain = format!("  {word:STATUS$}  {:width$}  ", check.id);
+    let plain = format!("  {word:STATUS$}  {:width$}  ", name(check));
     let saw = match check.status {
         Status::Skipped => format!("({})", check.saw),
         _ => check.saw.clone(),
@@ -126,6 +134,22 @@ mod tests {
                 ),
             ],
         };
-        insta::assert_snapshot!(plain(&checklist(&report, &view(80)), 80), @"");
+        let expected = [
+            "Access",
+            "  ok       okta.org            00o1, Identity Engine",
+            r#"  skipped  okta.repair_rights  ([safety] mode = "observe" repairs nothing)"#,
+            "",
+            "1 Certificate authority configuration",
+            r#"  FAILS    jamf.scep_url       "Okta SCEP": the SCEP configuration rac1 is not"#,
+            "                               in Okta any more",
+            "                               → copy the SCEP URL anew from Okta and try it on",
+            "                                 one device",
+            "",
+            "1 ok, 0 warnings, 1 fails, 1 skipped",
+        ];
+        assert_eq!(
+            plain(&checklist(&report, &view(80)), 80),
+            expected.join("\n")
+        );
     }
 }

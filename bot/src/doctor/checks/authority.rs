@@ -232,7 +232,7 @@ fn url(tenant: &Tenant, mdm: &MdmTenant, list: &mut Checklist) {
     } else if right > 0 {
         list.ok(
             id,
-            format!("{right} lead to this org's management attestation"),
+            format!("{}: to this org's management attestation", some(right)),
         );
     } else {
         list.skipped(
@@ -318,7 +318,7 @@ fn trust(tenant: &Tenant, mdm: &MdmTenant, list: &mut Checklist) {
     } else if right > 0 {
         list.ok(
             id,
-            format!("{right} bring the certificate that Okta issues under"),
+            format!("{}: the certificate that Okta issues under", some(right)),
         );
     } else {
         list.skipped(
@@ -461,6 +461,14 @@ fn by(change: &OrgChangeSeen) -> String {
         .actor
         .as_ref()
         .map_or_else(String::new, |actor| format!(" by {actor}"))
+}
+
+/// The profiles that were compared.
+fn some(count: usize) -> String {
+    match count {
+        1 => "1 profile".into(),
+        more => format!("{more} profiles"),
+    }
 }
 
 fn day(at: DateTime<Utc>) -> String {

@@ -9,7 +9,9 @@ use crate::{
         check::{Checklist, Section, Status},
         tenant::{MdmTenant, Tenant},
     },
-    domain::{AttestationProfile, CertificateStore, KeyStorage, Platform, ProfileScope, Renewal},
+    domain::{
+        AttestationProfile, CertificateStore, GroupId, KeyStorage, Platform, ProfileScope, Renewal,
+    },
 };
 
 /// Okta asks for keys of this length.
@@ -310,7 +312,13 @@ fn trust(mdm: &MdmTenant, list: &mut Checklist) {
     let mut found = Vec::new();
     for profile in profiles(mdm) {
         match &profile.trust {
-            Some(trust) if reaches(&trust.scope, &profile.scope) => {
+            Some(trust)
+                if reaches(
+                    &trust.scope,
+                    &profile.scope,
+                    mdm.targets.hold_group.as_ref(),
+                ) =>
+            {
                 if !found.contains(&trust.name.as_str()) {
                     found.push(trust.name.as_str());
                 }
@@ -353,12 +361,13 @@ fn trust(mdm: &MdmTenant, list: &mut Checklist) {
     }
 }
 
-/// Whether everybody in one scope is in the other, as far as groups tell.
-fn reaches(trust: &ProfileScope, profile: &ProfileScope) -> bool {
+/// Whether everybody in one scope is in the other, as far as groups tell. Whoever is held out of the profile for a repair
+/// needs no certificate of the CA meanwhile.
+fn reaches(trust: &ProfileScope, profile: &ProfileScope, hold: Option<&GroupId>) -> bool {
     let excluded_more = trust
         .excluded_groups
         .iter()
-        .any(|group| !profile.excluded_groups.contains(group));
+        .any(|group| Some(group) != hold && !profile.excluded_groups.contains(group));
     if excluded_more {
         return false;
     }

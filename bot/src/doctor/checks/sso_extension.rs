@@ -107,7 +107,7 @@ fn hosts(tenant: &Tenant, mdm: &MdmTenant, ours: &[&SsoExtensionProfile], list: 
             format!("`{with_scheme}` is an address"),
             "write hosts without a scheme",
         );
-    } else if named().any(|one| one.eq_ignore_ascii_case(host)) {
+    } else if named().any(|one| is_host(one, host)) {
         list.ok(id, format!("names {host}"));
     } else {
         let named: Vec<&str> = named().map(String::as_str).collect();
@@ -122,11 +122,7 @@ fn hosts(tenant: &Tenant, mdm: &MdmTenant, ours: &[&SsoExtensionProfile], list: 
 /// Two profiles for one host; what then happens is UNVERIFIED.
 fn conflict(tenant: &Tenant, mdm: &MdmTenant, ours: &[&SsoExtensionProfile], list: &mut Checklist) {
     let host = &tenant.okta.host;
-    let claims = |one: &&&SsoExtensionProfile| {
-        one.hosts
-            .iter()
-            .any(|named| named.eq_ignore_ascii_case(host))
-    };
+    let claims = |one: &&&SsoExtensionProfile| one.hosts.iter().any(|named| is_host(named, host));
     let claiming: Vec<&str> = ours
         .iter()
         .filter(claims)
@@ -139,4 +135,10 @@ fn conflict(tenant: &Tenant, mdm: &MdmTenant, ours: &[&SsoExtensionProfile], lis
             "keep one of them per Mac",
         );
     }
+}
+
+/// Hosts are written without a port; one that stands there is no other host.
+fn is_host(named: &str, host: &str) -> bool {
+    let name = named.split(':').next().unwrap_or_default();
+    name.eq_ignore_ascii_case(host)
 }

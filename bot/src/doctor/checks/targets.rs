@@ -9,6 +9,9 @@ use crate::{
     domain::{AccessRule, AttestationProfile, GroupId},
 };
 
+/// The key of the group that takes devices out of a profile.
+const HOLD: &str = "hold_group";
+
 pub(super) fn examine(tenant: &Tenant, list: &mut Checklist) {
     list.section(Section::RepairTargets);
     fastpass_group(tenant, list);
@@ -19,7 +22,7 @@ pub(super) fn examine(tenant: &Tenant, list: &mut Checklist) {
         group(
             mdm,
             list,
-            "hold_group",
+            HOLD,
             mdm.targets.hold_group.as_ref(),
             "excluded from",
             "put the group into the exclusions of the attestation profile",
@@ -91,19 +94,19 @@ fn group(
             format!("no profile to look at, see {}.profile", mdm.name),
         );
     }
-    let there: Vec<&AttestationProfile> = profiles
+    let (there, elsewhere): (Vec<&AttestationProfile>, Vec<&AttestationProfile>) = profiles
         .into_iter()
-        .filter(|profile| is_there(profile, group))
-        .collect();
-    if there.is_empty() {
-        list.failure(
-            id,
-            format!("group {group} is not {place} any attestation profile"),
-            advice,
-        );
+        .partition(|profile| is_there(profile, group));
+    let named = |profiles: &[&AttestationProfile]| {
+        names(profiles.iter().map(|profile| profile.name.as_str()))
+    };
+    // A device that is held has to lose whichever profile it has.
+    let everywhere = key == HOLD;
+    if there.is_empty() || (everywhere && !elsewhere.is_empty()) {
+        let saw = format!("group {group} is not {place} {}", named(&elsewhere));
+        list.failure(id, saw, advice);
     } else {
-        let names = names(there.iter().map(|profile| profile.name.as_str()));
-        list.ok(id, format!("group {group}, {place} {names}"));
+        list.ok(id, format!("group {group}, {place} {}", named(&there)));
     }
 }
 
