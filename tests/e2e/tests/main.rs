@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod fleet;
+mod doctor;
 mod kill;
 mod looks;
 mod observe;

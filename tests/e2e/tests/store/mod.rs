@@ -4,6 +4,7 @@
 mod audit;
 mod database;
 mod fleet_findings;
+mod doctor;
 mod flight;
 mod journal;
 mod leases;
