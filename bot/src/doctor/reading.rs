@@ -50,7 +50,8 @@ pub struct Reader {
 impl Reader {
     /// Reads everything, each vendor beside the others.
     pub async fn read(&self) -> anyhow::Result<Tenant> {
-        let (okta, challenge_app) = self.okta().await?;
+        // Many answers are waited for at once; they need not lie on the stack.
+        let (okta, challenge_app) = Box::pin(self.okta()).await?;
         let pairs = self.vendors.mdms.iter().zip(&self.settings.mdm);
         let mdms = pairs.map(|(client, mdm)| self.mdm(client, mdm, challenge_app.as_deref()));
         let (mdms, slack) = tokio::join!(join_all(mdms), self.slack());

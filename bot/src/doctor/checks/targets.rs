@@ -58,7 +58,6 @@ pub(super) fn examine(tenant: &Tenant, list: &mut Checklist) {
 }
 
 /// A group that repairs put devices into.
-#[expect(clippy::too_many_arguments, reason = "one row of a table of three")]
 fn group(
     mdm: &MdmTenant,
     list: &mut Checklist,
