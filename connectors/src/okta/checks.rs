@@ -311,7 +311,7 @@ mod tests {
         };
         let off = json!({"name": "off", "status": "INACTIVE", "priority": 0});
         let rules = [rule("second", 2, false), rule("first", 1, true), off]
-            .map(|rule| serde_json::from_value(rule).unwrap());
+            .map(|rule| serde_json::from_str(&rule.to_string()).unwrap());
         let read = sign_in_rules(rules.into());
         assert_eq!(
             read,
@@ -327,7 +327,7 @@ mod tests {
     fn a_catch_all_rule_without_conditions_is_read() {
         let rule = json!({"name": "Catch-all Rule", "status": "ACTIVE", "conditions": null,
             "actions": {"appSignOn": {"access": "ALLOW"}}});
-        let read = sign_in_rules(vec![serde_json::from_value(rule).unwrap()]);
+        let read = sign_in_rules(vec![serde_json::from_str(&rule.to_string()).unwrap()]);
         assert_eq!(read[0].asks_again_after, None);
         assert!(!read[0].asks_managed);
     }

@@ -71,11 +71,16 @@ fn permit(holds: bool) -> WritePermit {
 fn allow_list_is_this_and_nothing_else() {
     insta::assert_snapshot!(OktaClient::allow_list(), @"
     read GET /.well-known/okta-organization
+    read GET /api/v1/apps/{app}
     read GET /api/v1/authenticators
     read GET /api/v1/authenticators/{authenticator}/methods
     read GET /api/v1/devices
     read GET /api/v1/devices/{device}
     read GET /api/v1/devices/{device}/users
+    read GET /api/v1/groups/rules
+    read GET /api/v1/groups/{group}
+    read GET /api/v1/groups/{group}/apps
+    read GET /api/v1/groups/{group}/roles
     read GET /api/v1/logs
     read GET /api/v1/policies
     read GET /api/v1/policies/{policy}/mappings

@@ -502,7 +502,7 @@ mod tests {
             "held": 33, "released": 1, "managed": 0, "change": {"at": "2026-11-23T16:00:00Z",
             "event": "device.platform.secret_key.reset", "by": "Carla Admin", "to": null}});
         document.fleet_findings = vec![serde_json::from_value(more).unwrap()];
-        let text = plain(&sweep(&document, &beside(), &view(200)), 200);
+        let text = plain(&sweep(&document, &beside(), &view(240)), 240);
         let line = text
             .lines()
             .find(|line| line.contains("F-7F3K2Q:"))
