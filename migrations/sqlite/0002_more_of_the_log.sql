@@ -46,4 +46,4 @@ CREATE TABLE looks (
     PRIMARY KEY (kind, subject)
 ) STRICT;
 
-UPDATE schema_compat SET schema_version = 2 WHERE id = 1;
+UPDATE schema_compat SET schema_version = 2 WHERE schema_version < 2;

@@ -74,7 +74,9 @@ pub(super) fn diagnosed(
             continue;
         }
         match found.get(&key) {
-            Some(cause) if cause.name() == truth.cause => judged.right += 1,
+            Some(cause) if cause.name() == truth.cause || truth.also.contains(&cause.name()) => {
+                judged.right += 1
+            }
             Some(Cause::InsufficientEvidence) => judged.insufficient += 1,
             other => {
                 tracing::debug!(
