@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod actions;
+mod audit;
 mod database;
 #[cfg(feature = "demo")]
 mod demo;
@@ -84,6 +85,9 @@ enum Command {
     Resume(stop::ResumeArgs),
     /// Say by hand which MDM record an Okta record is
     Link(link::LinkArgs),
+    /// Check and export the record of what was done
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Bring the database up to date
     Migrate(migrate::MigrateArgs),
 }
@@ -100,6 +104,7 @@ impl Command {
             Self::Playbooks(command) => command.json(),
             Self::Actions(args) => args.json,
             Self::Link(args) => args.json,
+            Self::Audit(command) => command.json(),
             _ => false,
         }
     }
@@ -128,6 +133,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Stop(args) => stop::stop(&context, args).await,
         Command::Resume(args) => stop::resume(&context, args).await,
         Command::Link(args) => link::run(&context, args).await,
+        Command::Audit(command) => audit::run(&context, command).await,
         Command::Migrate(args) => migrate::run(&context, args).await,
     };
     match result {

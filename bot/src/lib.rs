@@ -10,6 +10,7 @@ pub use unstuck_domain as domain;
 pub mod access;
 pub mod app;
 pub mod approvals;
+pub mod audit;
 pub mod chat;
 pub mod cli;
 pub mod clock;

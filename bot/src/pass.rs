@@ -1,5 +1,7 @@
 //! Background work: a pass takes no input, looks at the store, does what is due, and says when it is due again.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -8,6 +10,10 @@ use chrono::{DateTime, Utc};
 pub trait Pass: Send + Sync {
     /// Name for logs.
     fn name(&self) -> &'static str;
+    /// Longest real time between two looks: the database may have been changed by another process.
+    fn looks_every(&self) -> Duration {
+        Duration::from_secs(2)
+    }
     /// Does what is due at `now`; returns when to look again on our own clock, `None`: only when woken.
     async fn run(&self, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>>;
 }

@@ -1,8 +1,8 @@
 //! `serve`: scheduler, log poll, Slack, executor and web in one process until it is told to stop.
 //!
-//! Background work is passes. Each runs in a task of its own, when it is due, when somebody wakes it, and at least every
-//! other second: the database may have been changed by another process. [`Server::tick`] runs what is due once instead,
-//! so that tests go event by event.
+//! Background work is passes. Each runs in a task of its own, when it is due, when somebody wakes it, and as often as it
+//! asks for: the database may have been changed by another process. [`Server::tick`] runs what is due once instead, so
+//! that tests go event by event.
 
 mod health;
 mod scheduler;
@@ -18,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::{self, Parts, Vendors},
+    audit::{AuditKey, Sealer},
     chat::{self, Chatting},
     clock::SharedClock,
     doctor::{DoctorPass, Reader},
@@ -31,8 +32,8 @@ use crate::{
     sweep::Sweeper,
 };
 
-/// Longest real time between two looks of a pass.
-const AT_LEAST_EVERY: Duration = Duration::from_secs(2);
+/// Real time after which a pass that failed is tried again.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// Time between two polls of Okta's log.
 const LOG_POLL: TimeDelta = TimeDelta::seconds(60);
 /// How long `serve` may take to stop.
@@ -82,6 +83,7 @@ impl Server {
             chat::Prepared::new(&settings, environment, woken)?
         };
         let store = app::open_store(&settings, migrate).await?;
+        let audit_key = AuditKey::read_or_make(&settings, environment, &store).await?;
         let node = Node::new(store.clone(), parts.ids.unique());
         let sweeper = Arc::new(app::sweeper(
             &settings, &vendors, &store, &node, &playbooks, &parts,
@@ -100,6 +102,11 @@ impl Server {
             &settings, &vendors, &store, &node, &parts,
         )));
         passes.push(Arc::new(app::hold_pass(&vendors, &store, &node, &parts)));
+        passes.push(Arc::new(Sealer::new(
+            store.clone(),
+            Arc::clone(&node),
+            audit_key,
+        )));
         passes.push(Arc::new(LogPoll {
             observer: sweeper.observer.clone(),
             store: store.clone(),
@@ -229,11 +236,11 @@ impl Server {
     async fn keep_running(&self, pass: &dyn Pass, stop: &CancellationToken) {
         let mut wake = self.wake.subscribe();
         while !stop.is_cancelled() {
-            let due = match pass.run(self.clock.now()).await {
-                Ok(due) => due,
+            let (due, at_latest) = match pass.run(self.clock.now()).await {
+                Ok(due) => (due, pass.looks_every()),
                 Err(error) => {
                     tracing::error!(pass = pass.name(), error = %format!("{error:#}"), "a pass failed; it is tried again");
-                    None
+                    (None, AFTER_FAILURE)
                 }
             };
             let until_due = async {
@@ -248,7 +255,7 @@ impl Server {
                 () = stop.cancelled() => {}
                 () = until_due => {}
                 _ = wake.changed() => {}
-                () = tokio::time::sleep(AT_LEAST_EVERY) => {}
+                () = tokio::time::sleep(at_latest) => {}
             }
         }
     }
@@ -319,8 +326,8 @@ pub async fn run(
     server.run(stop).await
 }
 
-/// A sweep that nobody watches.
 /// Tells `serve` to stop.
 pub use tokio_util::sync::CancellationToken as Stop;
 
+/// A sweep that nobody watches.
 pub(crate) const QUIET: NoProgress = NoProgress;

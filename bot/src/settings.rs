@@ -54,6 +54,9 @@ pub struct Settings {
     /// The HTTP server of `serve`.
     #[serde(default)]
     pub web: Web,
+    /// The record of what was done.
+    #[serde(default)]
+    pub audit: Audit,
     /// Where playbooks come from.
     #[serde(default)]
     pub playbooks: Playbooks,
@@ -345,6 +348,22 @@ impl Default for Web {
     fn default() -> Self {
         Self {
             bind: "127.0.0.1:8080".into(),
+        }
+    }
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Audit {
+    /// Signs the seals; a file is made at the first start.
+    pub key: SecretRef,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            key: SecretRef::File("audit.key".into()),
         }
     }
 }

@@ -182,6 +182,75 @@ async fn the_database_of_a_dry_run_is_gone_afterwards_and_takes_no_writes() {
     assert_eq!(place.files(), ["unstuck.toml"]);
 }
 
+/// What `audit verify` ends with.
+async fn verified(place: &Place, more: &[&str]) -> anyhow::Result<Outcome> {
+    let arguments = [&["audit", "verify", "--json"], more].concat();
+    let Command::Audit(command) = parse(&arguments).unwrap().command else {
+        unreachable!()
+    };
+    audit::run(&place.context, command).await
+}
+
+#[tokio::test]
+async fn an_audit_that_is_whole_ends_with_0_and_one_that_is_not_with_1() {
+    let place = place();
+    let store = place.migrated().await;
+    assert_eq!(verified(&place, &[]).await.unwrap(), Outcome::Done);
+    let settings = place.context.settings().unwrap();
+    let key = crate::audit::AuditKey::read_or_make(&settings, &place.context.environment, &store);
+    let key = key.await.unwrap();
+    let entry = crate::store::NewAuditEntry {
+        kind: "proposal.approved".into(),
+        about: "P-7F3K2Q".into(),
+        at: "2026-11-24T10:00:00Z".parse().unwrap(),
+        payload: serde_json::json!({}),
+    };
+    let together = crate::store::Together {
+        audit: &[entry],
+        ..Default::default()
+    };
+    store.record(together).await.unwrap();
+    let lease = store.acquire_lease("audit-sealer", "a").await.unwrap();
+    let sealed = store
+        .seal_audit(
+            &lease.unwrap(),
+            "2026-11-24T10:00:00Z".parse().unwrap(),
+            |text| key.sign(text),
+        )
+        .await;
+    let head = sealed.unwrap().unwrap().head;
+    assert_eq!(verified(&place, &[]).await.unwrap(), Outcome::Done);
+    let kept = place.folder.path().join("head.json");
+    let kept_path = kept.to_str().unwrap();
+    for (head, ends) in [(head.as_str(), Outcome::Done), ("00", Outcome::Incomplete)] {
+        let text = format!(r#"{{"ok":true,"entries":1,"head":"{head}","first_bad":null}}"#);
+        std::fs::write(&kept, text).unwrap();
+        assert_eq!(
+            verified(&place, &["--head", kept_path]).await.unwrap(),
+            ends
+        );
+    }
+    let Store::Sqlite { writer, .. } = &store else {
+        unreachable!()
+    };
+    sqlx::query("UPDATE audit_entries SET kind = 'proposal.denied'")
+        .execute(writer)
+        .await
+        .unwrap();
+    assert_eq!(verified(&place, &[]).await.unwrap(), Outcome::Incomplete);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_kept_head_that_is_none_is_a_wrong_use() {
+    let place = place();
+    place.migrated().await.close().await;
+    let kept = place.folder.path().join("head.json");
+    std::fs::write(&kept, "9f3c").unwrap();
+    let error = verified(&place, &["--head", kept.to_str().unwrap()]).await;
+    assert!(is_usage(&error.unwrap_err()));
+}
+
 #[tokio::test]
 async fn a_command_that_reads_leaves_the_folder_as_it_was() {
     let place = place();
@@ -287,7 +356,12 @@ async fn broken_playbooks_are_a_wrong_setting_and_told_all_at_once() {
         ("two", "name: two\ntitle: [not, a, title]\n"),
     ];
     for command in ["sweep", "serve"] {
-        let error = failure(&[command], "[playbooks]\ndir = \"playbooks\"\n", &broken).await;
+        let error = Box::pin(failure(
+            &[command],
+            "[playbooks]\ndir = \"playbooks\"\n",
+            &broken,
+        ))
+        .await;
         assert!(is_usage(&error), "{command}: {error:#}");
         let told = format!("{error:#}");
         for (name, _) in broken {
@@ -301,14 +375,14 @@ async fn broken_playbooks_are_a_wrong_setting_and_told_all_at_once() {
 
 #[tokio::test]
 async fn a_playbook_folder_that_is_not_there_is_a_wrong_setting() {
-    let error = failure(&["sweep"], "[playbooks]\ndir = \"nowhere\"\n", &[]).await;
+    let error = Box::pin(failure(&["sweep"], "[playbooks]\ndir = \"nowhere\"\n", &[])).await;
     assert!(is_usage(&error), "{error:#}");
     assert!(format!("{error:#}").contains("nowhere"), "{error:#}");
 }
 
 #[tokio::test]
 async fn a_playbook_whose_group_is_empty_is_a_wrong_setting_for_a_sweep_too() {
-    let error = failure(&["sweep"], "[safety]\nmode = \"approve\"\n", &[]).await;
+    let error = Box::pin(failure(&["sweep"], "[safety]\nmode = \"approve\"\n", &[])).await;
     assert!(is_usage(&error), "{error:#}");
     assert!(
         format!("{error:#}").contains("unknown or empty"),

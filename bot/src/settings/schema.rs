@@ -257,6 +257,11 @@ pub(super) const ROOT: &[Key] = &[
         "a table: [web]",
     ),
     key(
+        "audit",
+        Kind::Table(&[key("key", Kind::Secret, r#""file:audit.key""#)]),
+        "a table: [audit]",
+    ),
+    key(
         "playbooks",
         Kind::Table(&[key("dir", Kind::Text, "a folder")]),
         "a table: [playbooks]",

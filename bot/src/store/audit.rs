@@ -131,6 +131,19 @@ impl TryFrom<AuditRow> for AuditEntry {
     }
 }
 
+type SealRow = (i64, String, String, DateTime<Utc>);
+
+impl From<SealRow> for AuditSeal {
+    fn from((last_seq, head, signature, at): SealRow) -> Self {
+        Self {
+            last_seq,
+            head,
+            signature,
+            at,
+        }
+    }
+}
+
 fn sha256(text: &str) -> String {
     hex::encode(digest(&SHA256, text.as_bytes()))
 }
@@ -209,17 +222,22 @@ impl Store {
     }
 
     /// Reads the whole record again: numbers without a gap, hashes that follow from each other, payloads that
-    /// have their hash, heads that the seals name. The signatures are for the caller to check.
+    /// have their hash, heads that the seals name, nothing numbered after the last seal. The signatures are for the
+    /// caller to check.
     pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        let mut seals = self.audit_seals().await?.into_iter().peekable();
+        let seals = self.audit_seals().await?;
+        // What is sealed while we read has a seal that we have not read.
+        let last_sealed = seals.last().map_or(0, |seal| seal.last_seq);
+        let mut seals = seals.into_iter().peekable();
         let mut entries = 0;
         let mut head = String::new();
         let mut first_bad = None;
         'record: loop {
             let page: Vec<AuditRow> = fetch_all!(
                 self,
-                select_entries!("WHERE seq > $1 ORDER BY seq LIMIT $2"),
+                select_entries!("WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3"),
                 entries,
+                last_sealed,
                 SEAL_BATCH
             )?;
             if page.is_empty() {
@@ -241,7 +259,7 @@ impl Store {
                 head = chained;
             }
         }
-        if first_bad.is_none() && seals.peek().is_some() {
+        if first_bad.is_none() && (seals.peek().is_some() || self.is_numbered_unsealed().await?) {
             first_bad = Some(entries + 1);
         }
         Ok(AuditReport {
@@ -252,21 +270,39 @@ impl Store {
         })
     }
 
+    /// Whether a number lies after the last seal or before the first; numbers come with their seal in one transaction.
+    async fn is_numbered_unsealed(&self) -> Result<bool, StoreError> {
+        let outside: Option<(i64,)> = fetch_optional!(
+            self,
+            "SELECT seq FROM audit_entries \
+             WHERE seq < 1 OR seq > (SELECT COALESCE(MAX(last_seq), 0) FROM audit_seals) LIMIT 1"
+        )?;
+        Ok(outside.is_some())
+    }
+
+    /// How many entries wait for the sealer.
+    pub async fn audit_waiting(&self) -> Result<u64, StoreError> {
+        let row: Option<(i64,)> =
+            fetch_optional!(self, "SELECT COUNT(*) FROM audit_entries WHERE seq IS NULL")?;
+        Ok(row.map_or(0, |(count,)| count.unsigned_abs()))
+    }
+
+    /// The last seal.
+    pub async fn last_audit_seal(&self) -> Result<Option<AuditSeal>, StoreError> {
+        let row: Option<SealRow> = fetch_optional!(
+            self,
+            "SELECT last_seq, head, signature, sealed_at FROM audit_seals ORDER BY last_seq DESC LIMIT 1"
+        )?;
+        Ok(row.map(AuditSeal::from))
+    }
+
     /// Every seal, oldest first.
     pub async fn audit_seals(&self) -> Result<Vec<AuditSeal>, StoreError> {
-        let rows: Vec<(i64, String, String, DateTime<Utc>)> = fetch_all!(
+        let rows: Vec<SealRow> = fetch_all!(
             self,
             "SELECT last_seq, head, signature, sealed_at FROM audit_seals ORDER BY last_seq"
         )?;
-        Ok(rows
-            .into_iter()
-            .map(|(last_seq, head, signature, at)| AuditSeal {
-                last_seq,
-                head,
-                signature,
-                at,
-            })
-            .collect())
+        Ok(rows.into_iter().map(AuditSeal::from).collect())
     }
 
     /// The hash of one sealed entry, to be compared with a head that was posted or exported.
