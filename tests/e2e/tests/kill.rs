@@ -17,7 +17,7 @@ use simulator::{
 use tempfile::TempDir;
 use unstuck::{
     app::Parts,
-    domain::{ProposalId, RepairState},
+    domain::{ProposalId, RepairState, WaitingOn},
     serve::Server,
     settings::{self, Environment},
     store::{OpenMode, Store},
@@ -37,8 +37,25 @@ enum When {
     BeforeSend,
     /// The effect happened; the answer never came.
     SentButUnanswered(Vendor, &'static str, &'static str),
+    /// The call left, but never had an effect; for calls that the process under test has no crash point at.
+    SentInVain(Vendor, &'static str, &'static str),
     /// The answer came; nothing was recorded.
     AfterAnswer,
+}
+
+impl When {
+    /// The fault that makes the moment, and the call that meets it.
+    fn fault(self) -> Option<(Fault, Vendor, &'static str, &'static str)> {
+        match self {
+            Self::SentButUnanswered(vendor, method, path) => {
+                Some((Fault::TimeoutAfter, vendor, method, path))
+            }
+            Self::SentInVain(vendor, method, path) => {
+                Some((Fault::TimeoutBefore, vendor, method, path))
+            }
+            Self::BeforeSend | Self::AfterAnswer => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +67,20 @@ struct Case {
     call: &'static str,
     nth: usize,
     when: When,
+}
+
+impl Case {
+    /// Push that was off comes back at once; what it was off for takes days, and the calls are what is judged.
+    fn has_waited_enough(&self, state: &RepairState) -> bool {
+        let waits = matches!(
+            state,
+            RepairState::Waiting {
+                on: WaitingOn::Step { .. },
+                ..
+            }
+        );
+        self.call == "enable_push" && waits
+    }
 }
 
 /// A settings folder with the simulators behind it.
@@ -92,6 +123,9 @@ async fn place(case: &Case) -> Place {
         .expect("settings")
         .replace("speed = 30", &format!("speed = {SPEED}"));
     std::fs::write(&file, text).expect("settings");
+    if case.call == "enable_push" {
+        sim.world().set_push_enabled("C02KILLED01", false);
+    }
     let proposal = propose(&file, case.playbook).await;
     Place {
         sim,
@@ -182,21 +216,21 @@ async fn wait_for<T>(place: &Place, what: &str, mut look: impl AsyncFnMut() -> O
 /// Kills at one point, starts again and judges the end.
 async fn survives(case: Case) {
     let place = place(&case).await;
-    if let When::SentButUnanswered(vendor, method, path) = case.when {
+    if let Some((fault, vendor, method, path)) = case.when.fault() {
         place
             .sim
             .faults()
-            .inject_after(vendor, method, path, case.nth - 1, 1, Fault::TimeoutAfter);
+            .inject_after(vendor, method, path, case.nth - 1, 1, fault);
     }
     let crash_at = match case.when {
         When::BeforeSend => Some(format!("before_send:{}:{}", case.call, case.nth)),
         When::AfterAnswer => Some(format!("after_answer:{}:{}", case.call, case.nth)),
-        When::SentButUnanswered(..) => None,
+        When::SentButUnanswered(..) | When::SentInVain(..) => None,
     };
     let mut first = Running::start(&place, crash_at);
     approve(&place).await;
-    match case.when {
-        When::SentButUnanswered(vendor, method, path) => {
+    match case.when.fault() {
+        Some((_, vendor, method, path)) => {
             let sent = || {
                 let requests = place.sim.ledger().requests_to(vendor, method, path);
                 requests
@@ -211,21 +245,22 @@ async fn survives(case: Case) {
             tokio::time::sleep(Duration::from_millis(150)).await;
             first.kill();
         }
-        _ => {
+        None => {
             wait_for(&place, "the crash", async || {
                 first.has_ended().then_some(())
             })
             .await
         }
     }
-    let _second = Running::start(&place, None);
+    let second = Running::start(&place, None);
     let store = Store::open(&database(&place), OpenMode::ReadOnly)
         .await
         .expect("the database");
     let state = wait_for(&place, "the end of the repair", async || {
         let run = store.run_of_proposal(&place.proposal).await.ok()??;
         let repair = store.repairs(&run.id).await.ok()?.pop()?;
-        repair.state.is_end().then_some(repair.state)
+        let is_over = repair.state.is_end() || case.has_waited_enough(&repair.state);
+        is_over.then_some(repair.state)
     })
     .await;
     wait_for(&place, "every hold to be closed", async || {
@@ -234,6 +269,9 @@ async fn survives(case: Case) {
     .await;
     judge(&place, &case, &state);
     store.close().await;
+    drop(second);
+    // A company that goes on living would slow down the next cases.
+    place.sim.stop().await;
 }
 
 fn database(place: &Place) -> String {
@@ -273,7 +311,11 @@ async fn approve(place: &Place) {
 fn judge(place: &Place, case: &Case, state: &RepairState) {
     // What may be sent once only cannot be known to be unsent: a person is asked, and nothing is sent again.
     let unknowable = case.call == "run_cleanup_script" && matches!(case.when, When::BeforeSend);
-    let end = if unknowable { "needs_human" } else { "managed" };
+    let end = match case.call {
+        _ if unknowable => "needs_human",
+        "enable_push" => "waiting",
+        _ => "managed",
+    };
     assert_eq!(state.word(), end, "{case:?}: {state:?}");
     let ledger = place.sim.ledger();
     assert_eq!(ledger.effects_of("forbidden"), vec![], "{case:?}");
@@ -302,6 +344,7 @@ fn judge(place: &Place, case: &Case, state: &RepairState) {
             );
         }
     }
+    judge_slack(place, case, state);
     let hold = &place.sim.connection().jamf.hold_group;
     assert!(
         !place.sim.world().is_mdm_group_member(hold, "C02KILLED01"),
@@ -322,11 +365,47 @@ fn judge(place: &Place, case: &Case, state: &RepairState) {
     );
 }
 
+/// Every message was posted once, and whose computer is managed again was asked once.
+fn judge_slack(place: &Place, case: &Case, state: &RepairState) {
+    let slack = place.sim.slack();
+    let mut said = slack.messages(&place.sim.connection().slack.channel);
+    let users = slack.users();
+    said.extend(users.iter().flat_map(|user| slack.ims(&user.id)));
+    let mut posts: BTreeMap<String, usize> = BTreeMap::new();
+    for message in &said {
+        let key = message
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata["event_payload"]["key"].as_str())
+            .unwrap_or_else(|| panic!("a post without its key: {message:?}"));
+        *posts.entry(key.to_owned()).or_default() += 1;
+    }
+    assert!(
+        posts.values().all(|count| *count == 1),
+        "something was said twice ({case:?}): {posts:?}"
+    );
+    // The first message of a request has no part after the time it was opened at.
+    let asked = |key: &&String| key.starts_with("sign_in:") && key.matches(':').count() == 2;
+    assert_eq!(
+        posts.keys().filter(asked).count(),
+        usize::from(*state == RepairState::Managed),
+        "requests to sign in ({case:?}): {posts:?}"
+    );
+}
+
 const JAMF_GROUP: When =
     When::SentButUnanswered(Vendor::Jamf, "PUT", "/JSSResource/computergroups/id/");
 const JAMF_PUSH: When = When::SentButUnanswered(Vendor::Jamf, "POST", "/api/v2/mdm/blank-push");
 const JAMF_FLUSH: When =
     When::SentButUnanswered(Vendor::Jamf, "DELETE", "/JSSResource/commandflush/");
+const JAMF_PUSH_ON: When = When::SentButUnanswered(
+    Vendor::Jamf,
+    "POST",
+    "/api/v1/apns-client-push-status/enable-client",
+);
+const JAMF_COMMAND: When = When::SentButUnanswered(Vendor::Jamf, "POST", "/api/v2/mdm/commands");
+const SLACK_POST: When = When::SentButUnanswered(Vendor::Slack, "POST", "/api/chat.postMessage");
+const SLACK_LOST: When = When::SentInVain(Vendor::Slack, "POST", "/api/chat.postMessage");
 const OKTA_GROUP: When = When::SentButUnanswered(Vendor::Okta, "PUT", "/api/v1/groups/");
 const GRAPH: When = When::SentButUnanswered(
     Vendor::Graph,
@@ -347,6 +426,22 @@ fn cases(of: &[(&'static str, Mdm, &'static str, &'static str, usize, When)]) ->
             })
         })
         .collect()
+}
+
+/// The posts after the card, which is the first: announcement, thread and the request to the owner in some order. The
+/// sender has no crash point: an answer that came and was not recorded is, for the next process, one that never came.
+fn posts(of: std::ops::RangeInclusive<usize>) -> Vec<Case> {
+    of.flat_map(|nth| {
+        [SLACK_LOST, SLACK_POST].map(|when| Case {
+            cause: "fastpass_no_signin_since_cert",
+            mdm: Mdm::Jamf,
+            playbook: "request-fastpass-sign-in",
+            call: "chat.postMessage",
+            nth,
+            when,
+        })
+    })
+    .collect()
 }
 
 /// Runs cases side by side: each waits far more than it works.
@@ -441,4 +536,32 @@ async fn nothing_is_lost_or_doubled_when_killed_around_each_other_call() {
         ),
     ]))
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_when_killed_around_commands_and_messages() {
+    if std::env::var_os("UNSTUCK_FULL").is_none() {
+        eprintln!("skipped: commands and messages run with UNSTUCK_FULL (tests/run --full)");
+        return;
+    }
+    all_survive(cases(&[
+        (
+            "cert_expired",
+            Mdm::Jamf,
+            "redeliver-scep-profile",
+            "refresh_inventory",
+            1,
+            JAMF_COMMAND,
+        ),
+        (
+            "cert_expired",
+            Mdm::Jamf,
+            "redeliver-scep-profile",
+            "enable_push",
+            1,
+            JAMF_PUSH_ON,
+        ),
+    ]))
+    .await;
+    all_survive(posts(2..=4)).await;
 }
