@@ -5,8 +5,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{decode::Page, http::Lenient, payload::Payloads};
 
+/// Reads bytes, whatever they are.
+pub type Reader = fn(&[u8]);
+
 /// Name and reader of every shape.
-pub const READERS: &[(&str, fn(&[u8]))] = &[
+pub const READERS: &[(&str, Reader)] = &[
     ("okta_devices", crate::okta::fuzzing::devices),
     ("okta_device_users", crate::okta::fuzzing::device_users),
     ("okta_log", crate::okta::fuzzing::log),

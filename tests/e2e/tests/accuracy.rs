@@ -211,7 +211,7 @@ async fn score(seed: u64, devices: usize, shown: Shown) -> Score {
             None => (truth.serial.clone(), String::new()),
         };
         let finding = findings.get(&key).copied();
-        score.add(&truth, finding);
+        score.add(truth, finding);
         let said = finding.map_or("no finding", |finding| finding.cause.name());
         let missed = truth.built && truth.decidable && !QUIET.contains(&truth.cause);
         if missed
@@ -219,7 +219,7 @@ async fn score(seed: u64, devices: usize, shown: Shown) -> Score {
             && !truth.also.contains(&said)
             && std::env::var_os("UNSTUCK_TELL").is_some()
         {
-            tell(&truth, said, finding);
+            tell(truth, said, finding);
         }
     }
     score
@@ -257,14 +257,15 @@ fn key(finding: &Finding) -> (String, String) {
 const MINIMUM_VERSIONS: &str = "[detect]\nokta_verify_minimum = { WINDOWS = \"5.0.0.0\", MACOS = \"9.20.0\" }\nos_minimum = { WINDOWS = \"10.0.19045\", MACOS = \"14.0\" }\n";
 
 fn number(name: &str) -> Option<usize> {
-    std::env::var(name).ok()?.parse().ok()
+    std::env::var_os(name)?.to_str()?.parse().ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn diagnosis_is_right_on_fleets_it_has_not_seen() {
-    let named = std::env::var("UNSTUCK_SEEDS").ok();
+    let named = std::env::var_os("UNSTUCK_SEEDS");
     let seeds: Vec<u64> = match &named {
         Some(text) => text
+            .to_string_lossy()
             .split(',')
             .map(|seed| seed.parse().expect("a seed"))
             .collect(),

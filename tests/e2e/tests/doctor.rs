@@ -159,7 +159,7 @@ async fn a_tenant_that_is_set_up_right_has_no_failure_and_no_warning() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_of_a_tenant_is_told_by_its_own_check_and_by_no_other() {
     let mut missed = Vec::new();
-    println!("{:36} {:26} {:8} saw", "fault", "check", "status");
+    eprintln!("{:36} {:26} {:8} saw", "fault", "check", "status");
     for fault in TenantFault::ALL {
         let tenant = Tenant::healthy().await;
         tenant.sim.break_tenant(*fault);
@@ -178,7 +178,7 @@ async fn each_fault_of_a_tenant_is_told_by_its_own_check_and_by_no_other() {
             .filter(|check| matches!(check.status, Status::Warning | Status::Failure))
         {
             let status = format!("{:?}", check.status);
-            println!(
+            eprintln!(
                 "{:36} {:26} {:8} {}",
                 fault.name(),
                 check.id,
@@ -337,10 +337,10 @@ async fn the_command_ends_with_1_where_a_check_failed_and_with_0_else() {
         // An exit code shows itself in no other way.
         format!("{:?}", unstuck::cli::run(cli).await)
     };
-    assert_eq!(doctor().await, format!("{:?}", ExitCode::SUCCESS));
+    assert_eq!(Box::pin(doctor()).await, format!("{:?}", ExitCode::SUCCESS));
     tenant
         .sim
         .break_tenant(TenantFault::TrustOfRetiredAuthority);
-    assert_eq!(doctor().await, format!("{:?}", ExitCode::from(1)));
+    assert_eq!(Box::pin(doctor()).await, format!("{:?}", ExitCode::from(1)));
     tenant.sim.stop().await;
 }

@@ -1,8 +1,8 @@
 //! One binary for all end-to-end tests.
 
 mod accuracy;
-mod fleet;
 mod doctor;
+mod fleet;
 mod kill;
 mod looks;
 mod observe;

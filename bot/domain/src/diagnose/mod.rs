@@ -47,7 +47,7 @@ const UNDECIDED: &str = "undecided_because";
 
 /// Says why a device-user is not managed. A subject that is no device-user gets `insufficient_evidence`.
 ///
-/// For one subject; of many, [`examine`] asks with one [`Fleet`] for all.
+/// For one subject; of many, `examine` asks with one `Fleet` for all.
 pub fn diagnose(subject: &Subject<'_>, settings: &DetectSettings) -> Diagnosis {
     examine(subject, settings, &Fleet::new(subject.observations)).0
 }

@@ -20,7 +20,7 @@ fn member(number: usize) -> Member {
 }
 
 fn change(phase: Phase, before: Option<Phase>, members: usize, released: usize) -> FleetChange {
-    let number = |count: usize| u32::try_from(count).unwrap();
+    let number = |count: usize| u32::try_from(count).expect("a small number");
     FleetChange {
         record: FleetRecord {
             id: "F-7F3K2Q".into(),

@@ -3,8 +3,8 @@
 
 mod audit;
 mod database;
-mod fleet_findings;
 mod doctor;
+mod fleet_findings;
 mod flight;
 mod journal;
 mod leases;
