@@ -122,16 +122,31 @@ pub(super) fn delivery(
     }
 }
 
-/// How the profile stands that brings the authority of the platform's first attestation profile which names one.
+/// How the profile stands that brings the authority, of the attestation profiles that reach this device. Where several
+/// do, the one that came furthest; where none does, or none names such a profile, it is not told.
 fn trust_state(platform: Platform, key: &str, context: &Context) -> Option<ProfileState> {
-    let of_platform = context.profiles.iter().zip(&context.trusts);
-    let (trust, standings) = of_platform
-        .filter(|(profile, _)| profile.platform == platform)
-        .find_map(|(profile, standings)| Some((profile.trust.as_ref()?, standings.as_ref()?)))?;
-    Some(match standings.get(key) {
-        Some(standing) => standing.state.clone(),
-        None if trust.scope.all_devices => ProfileState::Pending,
-        None => ProfileState::NotAssigned,
+    let each = context.profiles.iter().zip(&context.standings);
+    let reaching = each
+        .zip(&context.trusts)
+        .filter(|((profile, standings), _)| {
+            let has_row = standings
+                .as_ref()
+                .is_some_and(|rows| rows.contains_key(key));
+            profile.platform == platform && (has_row || profile.scope.all_devices)
+        });
+    let states = reaching.filter_map(|((profile, _), trusts)| {
+        let (trust, standings) = (profile.trust.as_ref()?, trusts.as_ref()?);
+        Some(match standings.get(key) {
+            Some(standing) => standing.state.clone(),
+            None if trust.scope.all_devices => ProfileState::Pending,
+            None => ProfileState::NotAssigned,
+        })
+    });
+    states.max_by_key(|state| match state {
+        ProfileState::Installed => 3,
+        ProfileState::NotAssigned => 1,
+        ProfileState::Unknown => 0,
+        _ => 2,
     })
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Wish {
     pub(crate) seed: u64,
     pub(crate) fleet: FleetOptions,
     pub(crate) oauth: bool,
+    /// Desktops that the settings say Intune manages.
+    pub(crate) intune_platforms: &'static str,
     /// Lines appended to the settings file; `$FASTPASS_GROUP` is that group's id.
     pub(crate) settings: String,
 }
@@ -70,6 +72,7 @@ impl Default for Wish {
             seed: 1,
             fleet: FleetOptions::default(),
             oauth: false,
+            intune_platforms: r#"["WINDOWS"]"#,
             settings: String::new(),
         }
     }
@@ -410,7 +413,7 @@ sign_in_app = "{sign_in_app}"
 [[mdm]]
 name = "intune"
 kind = "intune"
-platforms = ["WINDOWS", "MACOS"]
+platforms = {intune_platforms}
 tenant_id = "{tenant}"
 client_id = "{intune_client}"
 client_secret = "file:intune.secret"
@@ -468,6 +471,7 @@ speed = 30
         intune_hold = connection.intune.hold_group,
         intune_target = connection.intune.target_group,
         category = connection.intune.hold_category,
+        intune_platforms = wish.intune_platforms,
         intune_machine_profile = connection.intune.machine_profile,
         intune_machine = connection.intune.machine_group,
         script = connection.intune.cleanup_script,
