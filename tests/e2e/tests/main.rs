@@ -4,6 +4,7 @@ mod accuracy;
 mod doctor;
 mod fleet;
 mod kill;
+mod link;
 mod looks;
 mod observe;
 mod repair;
