@@ -81,6 +81,23 @@ impl Walk<'_> {
             Some(self.source_time_of(record))
         })
     }
+
+    /// The source's time at the first of the calls that stand together before a wait. Any of them may already bring
+    /// what is waited for, also while the process is down between two of them.
+    pub(super) fn since_calls_before(&self, wait: usize) -> Option<DateTime<Utc>> {
+        let together = (0..wait).rev().map_while(|step| {
+            let MicroStepKind::Call(call) = &self.planned.steps[step].kind else {
+                return None;
+            };
+            Some((step, !matches!(call, VendorCall::DirectMessage { .. })))
+        });
+        let times = together
+            .filter(|(_, to_vendor)| *to_vendor)
+            .filter_map(|(step, _)| self.latest(step))
+            .filter(|record| record.state == StepState::Succeeded)
+            .map(|record| self.source_time_of(record));
+        times.min()
+    }
 }
 
 fn push_events(events: &mut Vec<StepEvent>, step: usize, record: &StepRecord) {

@@ -86,7 +86,12 @@ impl Executor {
         wait: &Wait,
         log: &Arc<LogFacts>,
     ) -> anyhow::Result<Option<Seen>> {
-        let since = walk.since_last_call(step);
+        let since = match &wait.until {
+            WaitUntil::ProfileRemoved { .. } | WaitUntil::ProfileInstalled { .. } => {
+                walk.since_calls_before(step)
+            }
+            _ => walk.since_last_call(step),
+        };
         let since = since.unwrap_or_else(|| {
             walk.latest(step)
                 .map_or(walk.opened.run.started_at, |record| {

@@ -210,7 +210,26 @@ async fn wait_for<T>(place: &Place, what: &str, mut look: impl AsyncFnMut() -> O
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let log = std::fs::read_to_string(place.folder.path().join("log")).unwrap_or_default();
-    panic!("waited in vain for {what}; the log says:\n{log}");
+    let stand = stand(place).await;
+    panic!("waited in vain for {what}; {stand}; the log says:\n{log}");
+}
+
+/// How far the repair came, for whoever reads a failure.
+async fn stand(place: &Place) -> String {
+    let Ok(store) = Store::open(&database(place), OpenMode::ReadOnly).await else {
+        return "there is no database".into();
+    };
+    let run = store.run_of_proposal(&place.proposal).await;
+    let Ok(Some(run)) = run else {
+        return "there is no run".into();
+    };
+    let mut told = Vec::new();
+    for repair in store.repairs(&run.id).await.unwrap_or_default() {
+        told.push(format!("{:?}", repair.state));
+        let steps = store.steps(&repair.id).await.unwrap_or_default();
+        told.extend(steps.iter().map(|step| format!("{step:?}")));
+    }
+    told.join("\n")
 }
 
 /// Kills at one point, starts again and judges the end.
@@ -365,7 +384,7 @@ fn judge(place: &Place, case: &Case, state: &RepairState) {
     );
 }
 
-/// Every message was posted once, and whose computer is managed again was asked once.
+/// Every message was posted once, and nobody was asked to sign in who had no reason to.
 fn judge_slack(place: &Place, case: &Case, state: &RepairState) {
     let slack = place.sim.slack();
     let mut said = slack.messages(&place.sim.connection().slack.channel);
@@ -386,9 +405,9 @@ fn judge_slack(place: &Place, case: &Case, state: &RepairState) {
     );
     // The first message of a request has no part after the time it was opened at.
     let asked = |key: &&String| key.starts_with("sign_in:") && key.matches(':').count() == 2;
-    assert_eq!(
-        posts.keys().filter(asked).count(),
-        usize::from(*state == RepairState::Managed),
+    // A sign-in may come before the request does.
+    assert!(
+        posts.keys().filter(asked).count() <= usize::from(*state == RepairState::Managed),
         "requests to sign in ({case:?}): {posts:?}"
     );
 }
